@@ -1,0 +1,177 @@
+package files
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/clawsetup/clawsetup/wizard/hint"
+)
+
+// PrivateDir is the mode of every folder that clawsetup makes.
+const PrivateDir fs.FileMode = 0o700
+
+// TempName is where WriteFile builds the new content of path before the
+// rename. The name is fixed, so that what an interrupted write left behind can be
+// found: the transaction lock keeps two writers apart.
+func TempName(path string) string {
+	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".clawsetup-tmp")
+}
+
+// WriteFile replaces path by data, with exactly this mode, or leaves it as it
+// was. Missing folders are made with mode 0700.
+func (d *Disk) WriteFile(path string, data []byte, mode fs.FileMode) error {
+	if err := d.CheckTarget(path); err != nil {
+		return err
+	}
+	if err := d.MkdirAll(filepath.Dir(path)); err != nil {
+		return err
+	}
+	tmp := TempName(path)
+	if err := d.writeTemp(tmp, data, mode); err != nil {
+		_ = os.Remove(tmp)
+		return writeError(path, err)
+	}
+	if err := d.replace(tmp, path); err != nil {
+		_ = os.Remove(tmp)
+		return writeError(path, err)
+	}
+	return d.syncDir(filepath.Dir(path))
+}
+
+func (d *Disk) writeTemp(tmp string, data []byte, mode fs.FileMode) error {
+	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := d.step("create", tmp); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	err = d.fill(f, data, mode)
+	return errors.Join(err, f.Close())
+}
+
+func (d *Disk) fill(f *os.File, data []byte, mode fs.FileMode) error {
+	if err := d.step("write", f.Name()); err != nil {
+		return err
+	}
+	if _, err := f.Write(data); err != nil {
+		return err
+	}
+	if err := f.Chmod(mode); err != nil && permissionsMeanSomething {
+		return err
+	}
+	if err := d.step("sync", f.Name()); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+func (d *Disk) replace(tmp, path string) error {
+	if err := d.step("rename", path); err != nil {
+		return err
+	}
+	return os.Rename(tmp, path)
+}
+
+// Remove deletes the file at path durably, and what an interrupted write left
+// beside it. A missing file is no error.
+func (d *Disk) Remove(path string) error {
+	if err := d.CheckTarget(path); err != nil {
+		return err
+	}
+	if err := d.RemoveTemp(path); err != nil {
+		return err
+	}
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err := d.step("remove", path); err != nil {
+		return writeError(path, err)
+	}
+	if err := os.Remove(path); err != nil {
+		return writeError(path, err)
+	}
+	return d.syncDir(filepath.Dir(path))
+}
+
+// RemoveTemp deletes what an interrupted WriteFile of path left behind.
+func (d *Disk) RemoveTemp(path string) error {
+	tmp := TempName(path)
+	if _, err := os.Lstat(tmp); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err := d.step("remove", tmp); err != nil {
+		return writeError(tmp, err)
+	}
+	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return writeError(tmp, err)
+	}
+	return nil
+}
+
+// RemoveEmptyDir deletes dir when nothing is in it; a missing or used folder
+// stays as it is.
+func (d *Disk) RemoveEmptyDir(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) > 0 {
+		return nil //nolint:nilerr // a folder that cannot be read is not known to be empty and stays
+	}
+	if err := d.step("remove", dir); err != nil {
+		return writeError(dir, err)
+	}
+	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return writeError(dir, err)
+	}
+	return d.syncDir(filepath.Dir(dir))
+}
+
+// MkdirAll makes dir and its missing parents with mode 0700. Existing folders
+// keep their mode.
+func (d *Disk) MkdirAll(dir string) error {
+	_, err := os.Stat(dir)
+	if err == nil {
+		return nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return writeError(dir, err)
+	}
+	if err := d.MkdirAll(filepath.Dir(dir)); err != nil {
+		return err
+	}
+	if err := d.step("mkdir", dir); err != nil {
+		return writeError(dir, err)
+	}
+	if err := os.Mkdir(dir, PrivateDir); err != nil && !errors.Is(err, fs.ErrExist) {
+		return writeError(dir, err)
+	}
+	return d.syncDir(filepath.Dir(dir))
+}
+
+func (d *Disk) syncDir(dir string) error {
+	if err := d.step("syncdir", dir); err != nil {
+		return writeError(dir, err)
+	}
+	return writeError(dir, syncDir(dir))
+}
+
+// writeError gives the errors of a full disk and of missing rights their hint.
+func writeError(path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	wrapped := fmt.Errorf("writing %s: %w", path, err)
+	switch {
+	case errors.Is(err, syscall.ENOSPC):
+		return hint.With(wrapped, "disk-full", path)
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return hint.With(wrapped, "path-permission", path)
+	}
+	return wrapped
+}
