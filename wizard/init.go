@@ -1,0 +1,256 @@
+package wizard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/clawsetup/clawsetup/secrets"
+	"github.com/clawsetup/clawsetup/wizard/claude"
+	"github.com/clawsetup/clawsetup/wizard/cloudru"
+	"github.com/clawsetup/clawsetup/wizard/image"
+	"github.com/clawsetup/clawsetup/wizard/openclaw"
+)
+
+// Given are the answers that the operator gave by flags or in a set-up file.
+type Given struct {
+	// Values are answers by question id. An empty value is no answer.
+	Values map[string]string
+	// Key is the API key from --key-stdin or --key-file.
+	Key secrets.Secret
+	// KeyLabel names the key for people.
+	KeyLabel string
+	// Base is the set-up of --config: it takes the place of the present one as
+	// the source of defaults.
+	Base *Setup
+	// AllowPrivate is the consent --allow-private-api.
+	AllowPrivate bool
+	// TrustFirstUse is the consent --trust-first-use.
+	TrustFirstUse bool
+	// DryRun: nothing is written, not even a probe of the keyring, and the key may
+	// be missing.
+	DryRun bool
+}
+
+// InitSession is the wizard of `clawsetup init`.
+type InitSession struct {
+	w     *Wizard
+	given Given
+	// current is the Setup on this host, nil at a first installation.
+	current *Setup
+	// draft is the Setup as answered so far.
+	draft Setup
+
+	trail []answered
+
+	key        secrets.Secret // new, or the stored one
+	stored     bool           // key is the stored one
+	proved     map[string]cloudru.Proof
+	catalogue  []cloudru.Model
+	image      image.Image
+	verdict    image.Verdict
+	trusted    bool // verdict holds
+	detectOnce sync.Once
+	install    openclaw.Install
+	installErr error
+	notes      map[string][]Note // by question id
+}
+
+type answered struct {
+	id    string
+	asked bool
+}
+
+// NewInit starts init. It first finishes or undoes a transaction that an earlier
+// run left behind, unless this is a dry run.
+func (w *Wizard) NewInit(ctx context.Context, given Given) (*InitSession, error) {
+	s := &InitSession{w: w, given: given, proved: map[string]cloudru.Proof{}, notes: map[string][]Note{}}
+	if err := s.recover(ctx); err != nil {
+		return nil, err
+	}
+	s.draft = s.startingPoint()
+	return s, nil
+}
+
+// startingPoint is where the defaults come from: the operator's file, the present
+// set-up, or nothing.
+func (s *InitSession) startingPoint() Setup {
+	base := Setup{Version: SetupVersion, Port: DefaultPort}
+	if s.current != nil {
+		base = *s.current
+	}
+	if s.given.Base != nil {
+		key := base.Key
+		base = *s.given.Base
+		// What is known of the key belongs to this host's key, not to the file's.
+		if key.Label == "" {
+			key.Label = base.Key.Label
+		}
+		base.Key = key
+	}
+	base.API.AllowPrivate = base.API.AllowPrivate || s.given.AllowPrivate
+	base.Image.KnownGood = slices.Clone(base.Image.KnownGood)
+	return base
+}
+
+// recover ends what an earlier run left unfinished; the set-up on disk may be
+// another one then.
+func (s *InitSession) recover(ctx context.Context) error {
+	notes, err := s.w.recoverOrTell(ctx, s.given.DryRun)
+	if err != nil {
+		return err
+	}
+	s.note("start", notes...)
+	s.current, err = s.w.LoadSetup(s.w.Paths.SetupFile())
+	return err
+}
+
+func (s *InitSession) note(id string, notes ...Note) { s.notes[id] = append(s.notes[id], notes...) }
+
+// Missing implements Session.
+func (s *InitSession) Missing(ctx context.Context) [][]string {
+	var out [][]string
+	if s.given.Key.IsZero() && !s.given.DryRun && s.storedKey(ctx).IsZero() {
+		out = append(out, []string{"--key-stdin", "--key-file"})
+	}
+	if !s.vouched() {
+		out = append(out, []string{"--image-digest", "--cosign-key", "--trust-first-use"})
+	}
+	if s.given.Values["store"] == "" && s.draft.Store == "" && s.w.Keyring.Reachable(ctx) != nil {
+		out = append(out, []string{"--store"})
+	}
+	if s.given.Values["claude"] == "" && s.draft.Claude.Path == "" && s.wantsClaude() {
+		if _, err := s.w.Programs.Claude(ctx, ""); errors.Is(err, claude.ErrNotInstalled) {
+			out = append(out, []string{"--claude", "--openclaw-mode none"})
+		}
+	}
+	return out
+}
+
+// vouched tells whether something other than a first look may vouch for the
+// image.
+func (s *InitSession) vouched() bool {
+	return s.given.TrustFirstUse || s.given.Values["image-digest"] != "" || s.given.Values["cosign-key"] != "" ||
+		len(s.draft.Image.KnownGood) > 0 || (s.draft.Image.Digest != "" && s.sameImage())
+}
+
+func (s *InitSession) sameImage() bool {
+	v := s.given.Values["image"]
+	return v == "" || v == s.draft.Image.Reference
+}
+
+// storedKey is the API key of the present set-up, zero when there is none or it
+// cannot be read now.
+func (s *InitSession) storedKey(ctx context.Context) secrets.Secret {
+	if s.current == nil || s.current.Store == "" {
+		return secrets.Secret{}
+	}
+	k, err := s.w.store(s.current.Store, s.current.StackDir(s.w.Paths)).Get(ctx, secrets.APIKey)
+	if err != nil {
+		return secrets.Secret{}
+	}
+	return k
+}
+
+// Next implements Session.
+func (s *InitSession) Next(ctx context.Context) (*Question, error) {
+	for _, d := range initQuestions {
+		if s.has(d.id) {
+			continue
+		}
+		q := &Question{ID: d.id, Step: d.step, Kind: d.kind, Flags: d.flags}
+		if d.skip(s) {
+			s.trail = append(s.trail, answered{id: d.id})
+			continue
+		}
+		if err := d.build(ctx, s, q); err != nil {
+			return nil, err
+		}
+		a, ok := s.byFlag(d, q)
+		if !ok {
+			q.Notes = append(q.Notes, s.notes[d.id]...)
+			return q, nil
+		}
+		if err := d.accept(ctx, s, a); err != nil {
+			return nil, fmt.Errorf("%s: %w", d.flags[0], err)
+		}
+		if !s.has(d.id) {
+			s.trail = append(s.trail, answered{id: d.id})
+		}
+	}
+	return nil, nil
+}
+
+// byFlag is the answer that was given beforehand. Questions of experts take
+// their default unless a flag says otherwise.
+func (s *InitSession) byFlag(d question, q *Question) (Answer, bool) {
+	if d.kind == SecretText {
+		return Answer{Secret: s.given.Key}, !s.given.Key.IsZero()
+	}
+	v := s.given.Values[d.id]
+	if v == "" && d.expert {
+		v = q.Default
+	}
+	return Answer{Value: v}, v != ""
+}
+
+func (s *InitSession) has(id string) bool {
+	return slices.ContainsFunc(s.trail, func(a answered) bool { return a.id == id })
+}
+
+// Answer implements Session.
+func (s *InitSession) Answer(ctx context.Context, q *Question, a Answer) error {
+	d := lookUp(q.ID)
+	if d == nil {
+		return fmt.Errorf("there is no question %q", q.ID)
+	}
+	if d.kind == SecretText && a.Secret.IsZero() && q.Default == "" {
+		return secrets.ErrEmpty
+	}
+	if d.kind != SecretText && a.Value == "" {
+		a.Value = q.Default
+	}
+	if d.kind == Choice && !slices.ContainsFunc(q.Options, func(o Option) bool { return o.Value == a.Value && !o.Disabled }) {
+		return fmt.Errorf("%w: %q", ErrNoSuchOption, a.Value)
+	}
+	before := len(s.trail)
+	if err := d.accept(ctx, s, a); err != nil {
+		return err
+	}
+	if len(s.trail) >= before {
+		s.trail = append(s.trail, answered{id: d.id, asked: true})
+	}
+	return nil
+}
+
+// Back implements Session.
+func (s *InitSession) Back() bool {
+	for i := len(s.trail) - 1; i >= 0; i-- {
+		if s.trail[i].asked {
+			s.reopen(s.trail[i].id)
+			return true
+		}
+	}
+	return false
+}
+
+// reopen forgets the answer to id and to everything after it.
+func (s *InitSession) reopen(id string) {
+	i := slices.IndexFunc(s.trail, func(a answered) bool { return a.id == id })
+	if i < 0 {
+		return
+	}
+	for _, a := range s.trail[i:] {
+		delete(s.notes, a.id)
+	}
+	s.trail = s.trail[:i]
+}
+
+// budget bounds the network work of one answer.
+const budget = 30 * time.Second
+
+// ErrNoSuchOption says that an answer is none of the choices.
+var ErrNoSuchOption = errors.New("is none of the choices")

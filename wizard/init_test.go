@@ -1,0 +1,168 @@
+package wizard_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/clawsetup/clawsetup/secrets"
+	"github.com/clawsetup/clawsetup/wizard"
+	"github.com/clawsetup/clawsetup/wizard/image"
+	"github.com/clawsetup/clawsetup/wizard/image/imagetest"
+)
+
+func TestInitWritesTheSetup(t *testing.T) {
+	for _, store := range []string{"docker", "keyring"} {
+		t.Run(store, func(t *testing.T) {
+			h := newHost(t)
+			_, r := h.mustInit(map[string]string{"store": store})
+			if !r.Changed || len(r.Records) == 0 {
+				t.Fatalf("result %+v", r)
+			}
+			tree := h.tree()
+			for _, name := range []string{
+				"config/clawsetup/setup.yaml", "config/clawsetup/.env", "config/clawsetup/seccomp.json",
+				"config/clawsetup/docker-compose.cloudru-proxy.yml", "config/clawsetup/.gitignore",
+				"openclaw/openclaw.json", "openclaw/clawsetup/claude/settings.json", "openclaw/clawsetup/cloudru-claude/index.js",
+			} {
+				if !strings.HasPrefix(tree[name], "-rw------- ") {
+					t.Errorf("%s: %.20q", name, tree[name])
+				}
+			}
+			if store == "docker" && !strings.HasPrefix(tree["config/clawsetup/secrets/cloudru_api_key"], "-r--r--r-- "+firstKey) {
+				t.Errorf("the key file: %.20q", tree["config/clawsetup/secrets/cloudru_api_key"])
+			}
+			if store == "keyring" && (h.keyring.items[secrets.APIKey] != firstKey || tree["config/clawsetup/secrets/cloudru_api_key"] != "") {
+				t.Error("the key is not in the keyring alone")
+			}
+			h.verify()
+		})
+	}
+}
+
+// TestInitTwice: the second run changes no byte, and says so.
+func TestInitTwice(t *testing.T) {
+	for _, store := range []string{"docker", "keyring"} {
+		h := newHost(t)
+		h.mustInit(map[string]string{"store": store})
+		before := h.tree()
+		given := h.given(nil)
+		given.Values = map[string]string{}
+		given.Key = secrets.Secret{}
+		given.TrustFirstUse, given.AllowPrivate = false, false
+		s, err := h.NewInit(context.Background(), given)
+		must(t, err)
+		if m := s.Missing(context.Background()); len(m) != 0 {
+			t.Fatalf("missing %v", m)
+		}
+		p, r, err := finish(t, s)
+		must(t, err)
+		if !p.Empty() || r.Changed {
+			t.Fatalf("%s: the second run changes %v %v", store, p.Changes, p.Secrets)
+		}
+		same(t, before, h.tree())
+	}
+}
+
+func TestMissing(t *testing.T) {
+	h := newHost(t)
+	h.keyring.down = errDown
+	s, err := h.NewInit(context.Background(), wizard.Given{Values: map[string]string{"openclaw-mode": "none"}})
+	must(t, err)
+	got := s.Missing(context.Background())
+	want := "[[--key-stdin --key-file] [--image-digest --cosign-key --trust-first-use] [--store]]"
+	if text := strings.ReplaceAll(strings.ReplaceAll(sprint(got), "\n", ""), "  ", " "); text != want {
+		t.Fatalf("missing %s", text)
+	}
+}
+
+// TestDryRunWritesNothing: not even a folder, nor a probe of the keyring.
+func TestDryRunWritesNothing(t *testing.T) {
+	h := newHost(t)
+	before := h.tree()
+	g := h.given(map[string]string{"store": "keyring"})
+	g.DryRun, g.Key = true, secrets.Secret{}
+	s, err := h.NewInit(context.Background(), g)
+	must(t, err)
+	for {
+		q, err := s.Next(context.Background())
+		must(t, err)
+		if q == nil {
+			break
+		}
+		must(t, s.Answer(context.Background(), q, wizard.Answer{Value: q.Default}))
+	}
+	p, err := s.Plan(context.Background())
+	must(t, err)
+	if p.Empty() {
+		t.Fatal("nothing is planned")
+	}
+	same(t, before, h.tree())
+	entries, err := os.ReadDir(h.home)
+	must(t, err)
+	if len(entries) != 1 || len(h.keyring.items) != 0 {
+		t.Fatalf("folders %v, keyring %v", entries, h.keyring.items)
+	}
+}
+
+func TestChangedDigestStops(t *testing.T) {
+	h := newHost(t)
+	h.mustInit(nil)
+	before := h.tree()
+	other, err := h.registry.PushProxy("legard/claude-code-proxy", "latest", imagetest.ProxyOptions{Seed: 7})
+	must(t, err)
+	_, _, err = h.init(nil)
+	var changed *image.DigestChangedError
+	if !errors.As(err, &changed) || !strings.Contains(err.Error(), h.image.Digest) || !strings.Contains(err.Error(), other.Digest) {
+		t.Fatalf("both digests belong into: %v", err)
+	}
+	same(t, before, h.tree())
+	_, r := h.mustInit(map[string]string{"image-digest": other.Digest})
+	if !r.Changed {
+		t.Fatal("the named digest was not taken")
+	}
+}
+
+// TestOperatorsFileSurvives: comments, order and unknown keys stay.
+func TestOperatorsFileSurvives(t *testing.T) {
+	h := newHost(t)
+	must(t, os.MkdirAll(h.path("openclaw"), 0o700))
+	mine := "// mine\n{\n  channels: { telegram: { botToken: 'tg-secret', enabled: false } }, // keep\n}\n"
+	must(t, os.WriteFile(h.path("openclaw/openclaw.json"), []byte(mine), 0o600))
+	p, _ := h.mustInit(nil)
+	got := h.tree()["openclaw/openclaw.json"]
+	for _, s := range []string{"// mine", "'tg-secret'", "// keep"} {
+		if !strings.Contains(got, s) {
+			t.Errorf("%q is gone", s)
+		}
+	}
+	for _, c := range p.Changes {
+		if d := wizard.Diff(c).String(); strings.Contains(d, "tg-secret") {
+			t.Errorf("the diff shows the operator's secret:\n%s", d)
+		}
+	}
+	hist, err := h.History(context.Background())
+	must(t, err)
+	for r, err := range hist.Records() {
+		must(t, err)
+		if strings.Contains(sprint(r), "tg-secret") {
+			t.Errorf("record %d holds the operator's secret", r.Seq)
+		}
+	}
+}
+
+func same(t *testing.T, before, after map[string]string) {
+	t.Helper()
+	for name, v := range before {
+		if after[name] != v {
+			t.Errorf("%s changed", name)
+		}
+	}
+	for name := range after {
+		if _, ok := before[name]; !ok {
+			t.Errorf("%s is new", name)
+		}
+	}
+}

@@ -1,0 +1,112 @@
+package wizard
+
+import (
+	"encoding/json"
+	"io/fs"
+
+	"github.com/clawsetup/clawsetup/secrets"
+	"github.com/clawsetup/clawsetup/wizard/files"
+	"github.com/clawsetup/clawsetup/wizard/journal"
+)
+
+// Plan is an ordered list of changes that nobody has applied yet. Printing,
+// diffing and applying are three receivers of the same Plan.
+type Plan struct {
+	// Changes are the files to write or remove, in order.
+	Changes []Change
+	// Secrets are the items to put into a secret store or to forget.
+	Secrets []SecretChange
+	// Consents are the risks that the operator takes by applying.
+	Consents []Note
+	// Notes are findings that are no risk taken: what was kept, relaxed, not checked.
+	Notes []Note
+
+	// Next are the commands that remain to be run after Apply.
+	Next [][]string
+
+	vault   *vault
+	details map[journal.Event]map[string]string
+}
+
+// Change is one file before and after.
+type Change struct {
+	Path   string
+	Before files.File
+	After  files.File
+	// Keys are the settings that change inside the file, where it has settings.
+	Keys []journal.KeyChange
+	// Why names the message that explains the file; Controls the ids of CONTROLS.md.
+	Why      string
+	Controls []string
+	// Sensitive files may hold secrets of the operator's: their digests are keyed.
+	Sensitive bool
+
+	// mode is the permission of the new file, private when zero.
+	mode  fs.FileMode
+	event journal.Event
+	// adapt changes the content that restore found, before it is planned.
+	adapt func(path string, data []byte) ([]byte, error)
+}
+
+// Action tells what a Change does to its path.
+func (c Change) Action() string {
+	switch {
+	case !c.Before.Exists:
+		return "create"
+	case !c.After.Exists:
+		return "remove"
+	default:
+		return "replace"
+	}
+}
+
+// Mode is the file's permission after the change.
+func (c Change) Mode() fs.FileMode { return c.After.Mode }
+
+// SecretChange is one item of a secret store; the values never leave it.
+type SecretChange struct {
+	Store secrets.Kind
+	Name  string
+	// Old and New are fingerprints; empty when there is no such value.
+	Old, New string
+
+	store secrets.Store
+	dir   string // of the docker store
+	value secrets.Secret
+	event journal.Event
+}
+
+// Empty is true when applying would change nothing.
+func (p *Plan) Empty() bool { return len(p.Changes) == 0 && len(p.Secrets) == 0 }
+
+// MarshalJSON shows the Plan without the content of any file or secret: paths,
+// modes, actions, changed keys and redacted diffs.
+func (p *Plan) MarshalJSON() ([]byte, error) {
+	type change struct {
+		Path     string              `json:"path"`
+		Action   string              `json:"action"`
+		Mode     string              `json:"mode"`
+		Keys     []journal.KeyChange `json:"keys,omitempty"`
+		Controls []string            `json:"controls,omitempty"`
+		Diff     string              `json:"diff"`
+	}
+	type secret struct {
+		Store string `json:"store"`
+		Name  string `json:"name"`
+		Old   string `json:"old,omitempty"`
+		New   string `json:"new,omitempty"`
+	}
+	out := struct {
+		Changes  []change `json:"changes"`
+		Secrets  []secret `json:"secrets"`
+		Consents []Note   `json:"consents"`
+		Notes    []Note   `json:"notes"`
+	}{Changes: []change{}, Secrets: []secret{}, Consents: p.Consents, Notes: p.Notes}
+	for _, c := range p.Changes {
+		out.Changes = append(out.Changes, change{c.Path, c.Action(), modeText(c.Mode()), c.Keys, c.Controls, Diff(c).String()})
+	}
+	for _, s := range p.Secrets {
+		out.Secrets = append(out.Secrets, secret{string(s.Store), s.Name, s.Old, s.New})
+	}
+	return json.Marshal(out)
+}

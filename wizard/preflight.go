@@ -1,0 +1,75 @@
+package wizard
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/clawsetup/clawsetup/wizard/claude"
+	"github.com/clawsetup/clawsetup/wizard/openclaw"
+	"github.com/clawsetup/clawsetup/wizard/text"
+)
+
+// preflightTime bounds each check of the host.
+const preflightTime = 3 * time.Second
+
+// Preflight implements Session: what is on this host, every check at the same
+// time and bounded.
+func (s *InitSession) Preflight(ctx context.Context) []Note {
+	ctx, cancel := context.WithTimeout(ctx, preflightTime)
+	defer cancel()
+	checks := []func(context.Context) []Note{
+		s.setupNotes, s.keyringNotes, s.openClawNotes, s.claudeNotes,
+		func(ctx context.Context) []Note { return []Note{portNote(ctx, s.draft.Port, s.current)} },
+	}
+	found := make([][]Note, len(checks))
+	var wg sync.WaitGroup
+	for i, check := range checks {
+		wg.Go(func() { found[i] = check(ctx) })
+	}
+	wg.Wait()
+	out := append([]Note{}, s.notes["start"]...)
+	for _, notes := range found {
+		out = append(out, notes...)
+	}
+	return out
+}
+
+func (s *InitSession) setupNotes(context.Context) []Note {
+	if s.current == nil {
+		return []Note{{ID: "setup-none", State: Absent}}
+	}
+	return append([]Note{{ID: "setup-found", Args: []any{s.w.Paths.SetupFile()}}}, keyAgeNotes(s.current.Key, s.w)...)
+}
+
+func (s *InitSession) keyringNotes(ctx context.Context) []Note {
+	if err := s.w.Keyring.Reachable(ctx); err != nil {
+		return []Note{{ID: "store-unavailable", State: Attention, Args: []any{text.Clean(err.Error(), 120)}}}
+	}
+	return []Note{{ID: "store-reachable", State: NotChecked}}
+}
+
+func (s *InitSession) openClawNotes(ctx context.Context) []Note {
+	install, err := s.detect(ctx)
+	switch {
+	case err == nil:
+		return []Note{{ID: "openclaw-found", Args: []any{install.Version, string(install.Contract), install.Path}}}
+	case errors.Is(err, openclaw.ErrNotInstalled):
+		return []Note{{ID: "openclaw-absent", State: Absent}}
+	default:
+		return []Note{{ID: "openclaw-unknown", State: Attention, Args: []any{text.Clean(err.Error(), 120)}}}
+	}
+}
+
+func (s *InitSession) claudeNotes(ctx context.Context) []Note {
+	cli, err := s.w.Programs.Claude(ctx, "")
+	switch {
+	case err == nil:
+		return []Note{{ID: "claude-found", Args: []any{cli.Version, cli.Path}}}
+	case errors.Is(err, claude.ErrNotInstalled):
+		return []Note{{ID: "claude-absent", State: Absent}}
+	default:
+		return []Note{{ID: "claude-unknown", State: Attention, Args: []any{text.Clean(err.Error(), 120)}}}
+	}
+}

@@ -1,0 +1,138 @@
+package wizard
+
+import (
+	"fmt"
+
+	"github.com/clawsetup/clawsetup/wizard/files"
+	"github.com/clawsetup/clawsetup/wizard/journal"
+	"github.com/clawsetup/clawsetup/wizard/openclaw"
+)
+
+// touched is a managed file, and what committed transactions did to it.
+type touched struct {
+	first journal.FileChange // the earliest change
+	last  journal.FileChange // the latest
+	keys  []journal.KeyChange
+}
+
+func committed(records []journal.Record) map[string]bool {
+	out := map[string]bool{}
+	for _, r := range records {
+		if r.Phase == journal.PhaseCommit {
+			out[r.Tx] = true
+		}
+	}
+	return out
+}
+
+// touchedSince lists the files that committed transactions changed after the one
+// of record at; all of them when at is the zero Record.
+func touchedSince(records []journal.Record, at journal.Record) []touched {
+	var out []touched
+	index := map[string]int{}
+	done := committed(records)
+	for _, r := range records {
+		if r.Seq <= at.Seq || r.Tx == at.Tx || r.Phase != journal.PhaseEvent || r.Event == journal.Recovered || !done[r.Tx] {
+			continue
+		}
+		for _, f := range r.Files {
+			i, known := index[f.Path]
+			if !known {
+				i = len(out)
+				index[f.Path] = i
+				out = append(out, touched{first: f})
+			}
+			out[i].last = f
+			for _, k := range r.Keys {
+				if k.File == f.Path {
+					out[i].keys = append(out[i].keys, k)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// restore plans that the file of t is again what it was before t.first: whole when
+// nobody else changed it since, otherwise only the settings that clawsetup changed, so
+// that the operator's later edits stay. c says why.
+func (p *planner) restore(t touched, c Change) error {
+	path := t.first.Path
+	now, err := p.w.Disk.Read(path, largestFile)
+	if err != nil {
+		return err
+	}
+	var data []byte
+	if t.first.Before != "" {
+		if data, err = p.snaps.Get(t.first.SnapshotBefore); err != nil {
+			return fmt.Errorf("restoring %s: %w", path, err)
+		}
+		data = notNil(data)
+		if c.mode, err = parseMode(t.first.ModeBefore); err != nil {
+			return err
+		}
+	}
+	c.Sensitive = isKeyed(t.last.After)
+	edited := p.w.digest(p.vault, now, t.last.After) != t.last.After
+	if edited && c.Sensitive && now.Exists {
+		return p.revert(t, now, data, c)
+	}
+	if data != nil && c.adapt != nil {
+		if data, err = c.adapt(path, data); err != nil {
+			return err
+		}
+	}
+	if edited {
+		p.plan.Notes = append(p.plan.Notes, Note{ID: "setup-drift", State: Attention, Args: []any{path}})
+	}
+	if c.Sensitive {
+		c.Keys = inverse(t.keys)
+	}
+	return p.file(path, data, c)
+}
+
+func (p *planner) revert(t touched, now files.File, target []byte, c Change) error {
+	applied, err := p.snaps.Get(t.last.SnapshotAfter)
+	if err != nil {
+		return fmt.Errorf("restoring %s: %w", t.first.Path, err)
+	}
+	after, edits, err := openclaw.Revert(now.Data, applied, target, keyPaths(t.keys))
+	if err != nil {
+		return fmt.Errorf("restoring %s: %w", t.first.Path, err)
+	}
+	c.Keys, c.mode = keyChanges(p.vault, edits), now.Mode
+	p.plan.Notes = append(p.plan.Notes, Note{ID: "rollback-keeps-edits", State: Attention, Args: []any{t.first.Path}})
+	return p.file(t.first.Path, after, c)
+}
+
+func keyPaths(keys []journal.KeyChange) [][]string {
+	out := make([][]string, 0, len(keys))
+	for _, k := range keys {
+		out = append(out, splitPath(k.Path))
+	}
+	return out
+}
+
+// inverse turns the changes of several records into the one that takes them all
+// back.
+func inverse(keys []journal.KeyChange) []journal.KeyChange {
+	var out []journal.KeyChange
+	index := map[string]int{}
+	for _, k := range keys {
+		i, known := index[k.Path]
+		if !known {
+			index[k.Path] = len(out)
+			out = append(out, journal.KeyChange{Path: k.Path, Old: k.New, New: k.Old})
+			continue
+		}
+		out[i].Old = k.New
+	}
+	return out
+}
+
+func notNil(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}

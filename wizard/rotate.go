@@ -1,0 +1,187 @@
+package wizard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/clawsetup/clawsetup/secrets"
+	"github.com/clawsetup/clawsetup/wizard/hint"
+	"github.com/clawsetup/clawsetup/wizard/journal"
+)
+
+// OldKeyDays is the age from which a key is called old; cloud.ru recommends to
+// replace keys after about 90 days.
+const OldKeyDays = 90
+
+// ErrNoSetup says that there is nothing to change yet.
+var ErrNoSetup = errors.New("there is no set-up on this host")
+
+// RotateOptions say what rotate-key replaces.
+type RotateOptions struct {
+	APIKey, Token bool
+	// Key is the new API key, when it was given beforehand.
+	Key   secrets.Secret
+	Label string
+}
+
+// RotateSession replaces the API key, the proxy token or both.
+type RotateSession struct {
+	w     *Wizard
+	opts  RotateOptions
+	setup Setup
+	store secrets.Store
+	key   secrets.Secret // proved
+	notes []Note
+	start []Note
+}
+
+// NewRotate starts rotate-key on the present set-up.
+func (w *Wizard) NewRotate(ctx context.Context, opts RotateOptions) (*RotateSession, error) {
+	recovered, err := w.Recover(ctx)
+	if err != nil {
+		return nil, err
+	}
+	setup, err := w.present()
+	if err != nil {
+		return nil, err
+	}
+	return &RotateSession{
+		w: w, opts: opts, setup: *setup, start: recovered,
+		store: w.store(setup.Store, setup.StackDir(w.Paths)),
+	}, nil
+}
+
+// present is the Setup on this host, ErrNoSetup when there is none.
+func (w *Wizard) present() (*Setup, error) {
+	s, err := w.LoadSetup(w.Paths.SetupFile())
+	if err != nil {
+		return nil, err
+	}
+	if s == nil {
+		return nil, hint.With(fmt.Errorf("%w: %s is missing", ErrNoSetup, w.Paths.SetupFile()), "run-init")
+	}
+	return s, nil
+}
+
+// Preflight implements Session.
+func (s *RotateSession) Preflight(context.Context) []Note {
+	return append(s.start, keyAgeNotes(s.setup.Key, s.w)...)
+}
+
+// keyAgeNotes tells how old the key is, and warns from OldKeyDays on.
+func keyAgeNotes(k KeySetup, w *Wizard) []Note {
+	days, ok := k.Age(w.Now())
+	switch {
+	case !ok:
+		return []Note{{ID: "key-age-unknown", State: NotChecked}}
+	case days >= OldKeyDays:
+		return []Note{{ID: "key-old", State: Attention, Args: []any{days, OldKeyDays, k.Label}}}
+	default:
+		return []Note{{ID: "key-age", Args: []any{days, k.Label}}}
+	}
+}
+
+// Missing implements Session.
+func (s *RotateSession) Missing(context.Context) [][]string {
+	if s.opts.APIKey && s.opts.Key.IsZero() {
+		return [][]string{{"--key-stdin", "--key-file"}}
+	}
+	return nil
+}
+
+// Next implements Session.
+func (s *RotateSession) Next(ctx context.Context) (*Question, error) {
+	if !s.opts.APIKey || !s.key.IsZero() {
+		return nil, nil
+	}
+	q := &Question{ID: "new-key", Step: StepKey, Kind: SecretText, Flags: []string{"--key-stdin", "--key-file"}}
+	if s.opts.Key.IsZero() {
+		return q, nil
+	}
+	return nil, s.Answer(ctx, q, Answer{Secret: s.opts.Key})
+}
+
+// Answer implements Session: the new key is proved before anything is written.
+func (s *RotateSession) Answer(ctx context.Context, _ *Question, a Answer) error {
+	if a.Secret.IsZero() {
+		return secrets.ErrEmpty
+	}
+	old, err := s.store.Get(ctx, secrets.APIKey)
+	if err != nil && !errors.Is(err, secrets.ErrNotFound) {
+		return fmt.Errorf("reading the present key: %w", err)
+	}
+	if old.Equal(a.Secret) {
+		return hint.With(ErrSameKey, "same-key")
+	}
+	c, err := newClient(s.setup.API)
+	if err != nil {
+		return err
+	}
+	proof, err := c.Prove(ctx, a.Secret, s.setup.Models.Small.ID)
+	if err != nil {
+		return err
+	}
+	s.key = a.Secret
+	s.notes = []Note{{ID: "key-proved", Args: []any{proof.Model, proof.Latency.Milliseconds()}}}
+	return nil
+}
+
+// ErrSameKey says that the new key is the present one.
+var ErrSameKey = errors.New("this key is the one that is in use")
+
+// Back implements Session.
+func (s *RotateSession) Back() bool {
+	if s.key.IsZero() || !s.opts.Key.IsZero() {
+		return false
+	}
+	s.key = secrets.Secret{}
+	return true
+}
+
+// Plan implements Session.
+func (s *RotateSession) Plan(ctx context.Context) (*Plan, error) {
+	v, err := s.w.openVault(ctx, s.setup.Store, s.setup.StackDir(s.w.Paths))
+	if err != nil {
+		return nil, err
+	}
+	p := &planner{w: s.w, vault: v, plan: &Plan{vault: v, Notes: s.notes}, wanted: map[string]bool{}}
+	if s.opts.Token {
+		token, err := secrets.NewToken()
+		if err != nil {
+			return nil, err
+		}
+		if err := p.secret(ctx, s.store, s.setup.StackDir(s.w.Paths), secrets.ProxyToken, token, journal.ProxyTokenRotated, journal.SecretStored); err != nil {
+			return nil, err
+		}
+	}
+	if s.opts.APIKey {
+		if err := s.planKey(ctx, p); err != nil {
+			return nil, err
+		}
+	}
+	p.plan.Notes = append(p.plan.Notes, Note{ID: "rotate-restart", State: Attention})
+	if s.opts.APIKey {
+		p.plan.Notes = append(p.plan.Notes, Note{ID: "rotate-delete-old", State: Attention})
+	}
+	p.plan.Next = s.w.nextSteps()
+	return p.plan, nil
+}
+
+func (s *RotateSession) planKey(ctx context.Context, p *planner) error {
+	if err := p.secret(ctx, s.store, s.setup.StackDir(s.w.Paths), secrets.APIKey, s.key, journal.ApiKeyRotated, journal.SecretStored); err != nil {
+		return err
+	}
+	after := s.setup
+	after.Key = describeKey(p.vault, s.setup.Key, s.key, s.opts.Label, s.w.Now())
+	b, err := after.Marshal()
+	if err != nil {
+		return err
+	}
+	return p.file(s.w.Paths.SetupFile(), b, Change{Why: "file-setup-key", Controls: []string{"R-04"}, event: journal.ApiKeyRotated})
+}
+
+// Apply implements Session.
+func (s *RotateSession) Apply(ctx context.Context, p *Plan, report func(Progress)) (Result, error) {
+	return s.w.Apply(ctx, p, report)
+}

@@ -1,0 +1,270 @@
+package wizard
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/clawsetup/clawsetup/secrets"
+	"github.com/clawsetup/clawsetup/wizard/files"
+	"github.com/clawsetup/clawsetup/wizard/hint"
+	"github.com/clawsetup/clawsetup/wizard/image"
+	"github.com/clawsetup/clawsetup/wizard/text"
+)
+
+// SetupVersion is the version of setup.yaml that this program writes.
+const SetupVersion = 1
+
+// largestSetup bounds the setup.yaml that is read, in bytes.
+const largestSetup = 256 << 10
+
+// ErrNewerSetup says that a newer clawsetup wrote the file.
+var ErrNewerSetup = errors.New("was written by a newer clawsetup")
+
+// Setup is what the operator wants. It holds no secret, only where secrets live:
+// the file can be reviewed, committed and used with --config elsewhere.
+type Setup struct {
+	Version  int           `yaml:"version"`
+	API      APISetup      `yaml:"api"`
+	Key      KeySetup      `yaml:"key,omitempty"`
+	Store    secrets.Kind  `yaml:"store"`
+	Models   ModelsSetup   `yaml:"models"`
+	Image    ImageSetup    `yaml:"image"`
+	Port     int           `yaml:"port"`
+	Dir      string        `yaml:"dir,omitempty"`
+	OpenClaw OpenClawSetup `yaml:"openclaw"`
+	Claude   ClaudeSetup   `yaml:"claude"`
+}
+
+// APISetup is the cloud.ru endpoint.
+type APISetup struct {
+	Base         string `yaml:"base"`
+	AllowPrivate bool   `yaml:"allow_private,omitempty"`
+}
+
+// KeySetup is what is known of the API key (R-04): never the key.
+type KeySetup struct {
+	Label string `yaml:"label,omitempty"`
+	// Fingerprint tells two keys apart; only this installation can compute it.
+	Fingerprint string `yaml:"fingerprint,omitempty"`
+	// Added is the day the key was stored, from which its age counts.
+	Added string `yaml:"added,omitempty"`
+}
+
+// Age is the number of whole days since the key was stored; ok is false when
+// that is not recorded.
+func (k KeySetup) Age(now time.Time) (days int, ok bool) {
+	added, err := time.Parse(time.DateOnly, k.Added)
+	if err != nil {
+		return 0, false
+	}
+	return int(now.UTC().Sub(added).Hours() / 24), true
+}
+
+// ModelsSetup maps Claude Code's three sizes to models of cloud.ru.
+type ModelsSetup struct {
+	Preset string     `yaml:"preset"`
+	Big    ModelSetup `yaml:"big"`
+	Middle ModelSetup `yaml:"middle"`
+	Small  ModelSetup `yaml:"small"`
+}
+
+// ModelSetup is one model.
+type ModelSetup struct {
+	ID string `yaml:"id"`
+	// Context is the length of the context window in tokens.
+	Context int `yaml:"context"`
+}
+
+// ImageSetup is the proxy image and why it is trusted (S-03).
+type ImageSetup struct {
+	Reference string `yaml:"reference"`
+	// Digest is the pin: what the reference named when it was trusted.
+	Digest         string `yaml:"digest,omitempty"`
+	PlatformDigest string `yaml:"platform_digest,omitempty"`
+	// Trust says what vouched for the digest: expected, known-good, signature or
+	// first-use.
+	Trust     string   `yaml:"trust,omitempty"`
+	CosignKey string   `yaml:"cosign_key,omitempty"`
+	KnownGood []string `yaml:"known_good,omitempty"`
+	RunAs     string   `yaml:"run_as,omitempty"`
+}
+
+// OpenClawSetup is the OpenClaw installation to configure.
+type OpenClawSetup struct {
+	// Mode is auto, plugin, builtin, legacy or none.
+	Mode   string `yaml:"mode"`
+	Config string `yaml:"config,omitempty"`
+}
+
+// ClaudeSetup is the Claude Code program that OpenClaw may run (E-04).
+type ClaudeSetup struct {
+	Path    string `yaml:"path,omitempty"`
+	Version string `yaml:"version,omitempty"`
+	SHA256  string `yaml:"sha256,omitempty"`
+}
+
+const setupHeader = `# Written by clawsetup init; "clawsetup init --config FILE" makes the same set-up elsewhere.
+# There is no secret in this file.
+`
+
+// Marshal is the content of setup.yaml.
+func (s Setup) Marshal() ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteString(setupHeader)
+	e := yaml.NewEncoder(&b)
+	e.SetIndent(2)
+	if err := errors.Join(e.Encode(s), e.Close()); err != nil {
+		return nil, fmt.Errorf("encoding the set-up: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// ParseSetup reads setup.yaml strictly: an unknown or repeated key, a second
+// document or a value of the wrong form is an error that names the line.
+func ParseSetup(b []byte) (Setup, error) {
+	if len(b) > largestSetup {
+		return Setup{}, fmt.Errorf("%w: %d bytes", files.ErrTooLarge, len(b))
+	}
+	var version struct {
+		Version int `yaml:"version"`
+	}
+	if err := yaml.Unmarshal(b, &version); err == nil && version.Version > SetupVersion {
+		return Setup{}, hint.With(fmt.Errorf("%w: version %d, this one knows %d", ErrNewerSetup, version.Version, SetupVersion), "newer-setup")
+	}
+	var s Setup
+	d := yaml.NewDecoder(bytes.NewReader(b))
+	d.KnownFields(true)
+	if err := d.Decode(&s); err != nil {
+		if errors.Is(err, io.EOF) {
+			return Setup{}, errors.New("the file is empty")
+		}
+		return Setup{}, errors.New(text.Clean(err.Error(), 300))
+	}
+	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
+		return Setup{}, errors.New("there is a second YAML document in the file")
+	}
+	return s, s.check()
+}
+
+// check refuses what would later reach a file or a command line unseen.
+func (s Setup) check() error {
+	if s.Version != SetupVersion {
+		return fmt.Errorf("version: %d is not %d", s.Version, SetupVersion)
+	}
+	if s.Store != "" && s.Store != secrets.KindKeyring && s.Store != secrets.KindDocker {
+		return fmt.Errorf("store: %q is neither keyring nor docker", text.Clean(string(s.Store), 40))
+	}
+	if s.Port < 0 || s.Port > 65535 {
+		return fmt.Errorf("port: %d is not between 1 and 65535", s.Port)
+	}
+	if s.Image.Digest != "" {
+		if _, err := image.ParseDigest(s.Image.Digest); err != nil {
+			return fmt.Errorf("image.digest: %w", err)
+		}
+	}
+	for i, d := range s.Image.KnownGood {
+		if _, err := image.ParseDigest(d); err != nil {
+			return fmt.Errorf("image.known_good, entry %d: %w", i+1, err)
+		}
+	}
+	if s.Key.Added != "" {
+		if _, err := time.Parse(time.DateOnly, s.Key.Added); err != nil {
+			return fmt.Errorf("key.added: %q is not a date like 2026-11-22", text.Clean(s.Key.Added, 40))
+		}
+	}
+	for name, v := range s.strings() {
+		if v != text.Clean(v, 4096) {
+			return fmt.Errorf("%s: holds control or invisible characters", name)
+		}
+	}
+	for name, p := range map[string]string{"dir": s.Dir, "openclaw.config": s.OpenClaw.Config, "claude.path": s.Claude.Path, "image.cosign_key": s.Image.CosignKey} {
+		if p != "" && !filepath.IsAbs(p) {
+			return fmt.Errorf("%s: %q is not an absolute path", name, text.Clean(p, 200))
+		}
+	}
+	return nil
+}
+
+func (s Setup) strings() map[string]string {
+	return map[string]string{
+		"api.base": s.API.Base, "key.label": s.Key.Label, "key.fingerprint": s.Key.Fingerprint,
+		"models.preset": s.Models.Preset, "models.big.id": s.Models.Big.ID,
+		"models.middle.id": s.Models.Middle.ID, "models.small.id": s.Models.Small.ID,
+		"image.reference": s.Image.Reference, "image.trust": s.Image.Trust, "image.cosign_key": s.Image.CosignKey,
+		"image.run_as": s.Image.RunAs, "dir": s.Dir, "openclaw.mode": s.OpenClaw.Mode,
+		"openclaw.config": s.OpenClaw.Config, "claude.path": s.Claude.Path, "claude.version": s.Claude.Version,
+		"claude.sha256": s.Claude.SHA256,
+	}
+}
+
+// LoadSetup reads the Setup at path; nil when there is none.
+func (w *Wizard) LoadSetup(path string) (*Setup, error) {
+	f, err := w.Disk.Read(path, largestSetup)
+	if err != nil {
+		return nil, err
+	}
+	if !f.Exists {
+		return nil, nil
+	}
+	s, err := ParseSetup(f.Data)
+	if err != nil {
+		return nil, hint.With(fmt.Errorf("%s: %w", path, err), "setup-broken", path)
+	}
+	return &s, nil
+}
+
+// ReadSetup reads the file that the operator named with --config.
+func (w *Wizard) ReadSetup(path string) (*Setup, error) {
+	b, err := w.Disk.ReadForeign(path, largestSetup)
+	if err != nil {
+		return nil, err
+	}
+	s, err := ParseSetup(b)
+	if err != nil {
+		return nil, hint.With(fmt.Errorf("%s: %w", path, err), "setup-broken", path)
+	}
+	return &s, nil
+}
+
+// StackDir is the folder of the compose file.
+func (s Setup) StackDir(p Paths) string {
+	if s.Dir != "" {
+		return s.Dir
+	}
+	return p.Config
+}
+
+// ProxyURL is where Claude Code finds the proxy: the literal address, since
+// "localhost" may be someone else's [::1] (S-01, S-02).
+func (s Setup) ProxyURL() string { return fmt.Sprintf("http://127.0.0.1:%d", s.Port) }
+
+// cutLabel makes a key label printable and short.
+func cutLabel(s string) string { return text.Clean(strings.TrimSpace(s), 64) }
+
+// StoreOf opens the secret store of the set-up in the file at path, for programs
+// that run outside of the operator's session and environment; an empty path is this
+// user's own.
+func (w *Wizard) StoreOf(path string) (secrets.Store, error) {
+	if path != "" {
+		abs, err := filepath.Abs(path)
+		if err != nil {
+			return nil, fmt.Errorf("finding %s: %w", path, err)
+		}
+		w.Paths.Config = filepath.Dir(abs)
+	}
+	s, err := w.present()
+	if err != nil {
+		return nil, err
+	}
+	if s.Store == secrets.KindKeyring {
+		return secrets.NewKeyring(w.Paths.Scope()), nil
+	}
+	return w.store(s.Store, s.StackDir(w.Paths)), nil
+}

@@ -1,0 +1,202 @@
+package wizard
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/clawsetup/clawsetup/wizard/hint"
+	"github.com/clawsetup/clawsetup/wizard/image"
+	"github.com/clawsetup/clawsetup/wizard/text"
+)
+
+// The answers to the trust question.
+const (
+	trustFirstUse = "first-use"
+	trustOther    = "other"
+	trustKey      = "key"
+)
+
+// largestKey bounds a public key file, in bytes.
+const largestKey = 64 << 10
+
+func (s *InitSession) resolver() *image.Resolver {
+	return &image.Resolver{
+		Transport: transport(s.draft.API.AllowPrivate),
+		Keychain:  authn.DefaultKeychain,
+		Platform:  v1.Platform{OS: "linux", Architecture: runtime.GOARCH},
+	}
+}
+
+// pin is the digest that an earlier run, or the operator's file, stands for; it
+// says nothing about another reference.
+func (s *InitSession) pin() string {
+	if s.image.Reference != "" && s.draft.Image.Reference != s.image.Reference {
+		return ""
+	}
+	return s.draft.Image.Digest
+}
+
+func buildImage(_ context.Context, s *InitSession, q *Question) error {
+	q.Default = orElse(s.draft.Image.Reference, image.DefaultReference)
+	return nil
+}
+
+// acceptImage reads the image's content from the registry and asks what vouches
+// for it (S-03). When nothing does, the trust question follows.
+func acceptImage(ctx context.Context, s *InitSession, a Answer) error {
+	ref, err := image.ParseReference(a.Value)
+	if err != nil {
+		return err
+	}
+	img, err := s.resolver().Resolve(ctx, ref)
+	if err != nil {
+		return err
+	}
+	s.image = img
+	return s.judge(ctx, orElse(s.given.Values["cosign-key"], s.draft.Image.CosignKey), s.given.TrustFirstUse)
+}
+
+// judge decides whether the image is trusted and keeps what was found out for the
+// screen and the Plan.
+func (s *InitSession) judge(ctx context.Context, keyFile string, firstUse bool) error {
+	key, err := s.publicKey(keyFile)
+	if err != nil {
+		return err
+	}
+	trust := image.Trust{
+		Expected: s.given.Values["image-digest"], Pin: s.pin(), KnownGood: s.draft.Image.KnownGood,
+		Key: key, FirstUse: firstUse,
+	}
+	verdict, err := s.resolver().Judge(ctx, s.image, trust)
+	var untrusted *image.UntrustedError
+	if errors.As(err, &untrusted) {
+		s.trusted = false
+		s.notes["trust"] = append(s.w.imageNotes(s.image), Note{ID: "image-untrusted", State: Attention})
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s.verdict, s.trusted = verdict, true
+	s.notes["image"] = append(s.w.imageNotes(s.image), verdictNotes(verdict)...)
+	delete(s.notes, "trust")
+	s.keepImage(keyFile)
+	return nil
+}
+
+func (s *InitSession) keepImage(keyFile string) {
+	by := s.verdict.By
+	if by == image.ByPin {
+		by = image.Basis(s.draft.Image.Trust)
+	}
+	s.draft.Image = ImageSetup{
+		Reference: s.image.Reference, Digest: s.image.Digest, PlatformDigest: s.image.PlatformDigest,
+		Trust: string(by), CosignKey: keyFile, KnownGood: s.draft.Image.KnownGood, RunAs: s.w.runAs(s.image),
+	}
+}
+
+func (s *InitSession) publicKey(path string) (crypto.PublicKey, error) {
+	if path == "" {
+		return nil, nil
+	}
+	abs, err := s.w.absolute(path)
+	if err != nil {
+		return nil, err
+	}
+	b, err := s.w.Disk.ReadForeign(abs, largestKey)
+	if err != nil {
+		return nil, fmt.Errorf("reading the cosign key: %w", err)
+	}
+	key, err := image.LoadPublicKey(b)
+	if err != nil {
+		return nil, hint.With(fmt.Errorf("%s: %w", abs, err), "cosign-key")
+	}
+	return key, nil
+}
+
+func buildTrust(_ context.Context, _ *InitSession, q *Question) error {
+	// There is no default: trust on first use is the operator's own word.
+	q.Options = []Option{{Value: trustFirstUse, Attention: true}, {Value: trustKey}, {Value: trustOther}}
+	return nil
+}
+
+func acceptTrust(ctx context.Context, s *InitSession, a Answer) error {
+	switch a.Value {
+	case trustFirstUse:
+		return s.judge(ctx, "", true)
+	case trustOther:
+		s.reopen("image")
+		return nil
+	case trustKey:
+		return nil
+	default:
+		return fmt.Errorf("%w: %q", ErrNoSuchOption, text.Clean(a.Value, 40))
+	}
+}
+
+func buildCosignKey(context.Context, *InitSession, *Question) error { return nil }
+
+func acceptCosignKey(ctx context.Context, s *InitSession, a Answer) error {
+	path, err := s.w.absolute(a.Value)
+	if err != nil {
+		return err
+	}
+	return s.judge(ctx, path, false)
+}
+
+// imageNotes describes an image in words that come from its verified content.
+func (w *Wizard) imageNotes(img image.Image) []Note {
+	notes := []Note{
+		{ID: "image-digest", Args: []any{img.Digest}},
+		{ID: "image-platform", Args: []any{img.OS + "/" + img.Architecture, img.PlatformDigest}},
+		{ID: "image-size", Args: []any{img.Size / 1e6}},
+	}
+	if img.Created.IsZero() {
+		notes = append(notes, Note{ID: "image-built-unknown", State: NotChecked})
+	} else {
+		days := int(w.Now().Sub(img.Created).Hours() / 24)
+		notes = append(notes, Note{ID: "image-built", Args: []any{img.Created.UTC().Format("2006-01-02"), days}})
+	}
+	if command := strings.Join(append(append([]string{}, img.Entrypoint...), img.Cmd...), " "); command != "" {
+		notes = append(notes, Note{ID: "image-command", Args: []any{text.Clean(command, 120)}})
+	}
+	if isRoot(img.User) {
+		return append(notes, Note{ID: "image-root", State: Attention, Args: []any{w.runAs(img)}})
+	}
+	return append(notes, Note{ID: "image-user", Args: []any{text.Clean(img.User, 40)}})
+}
+
+func verdictNotes(v image.Verdict) []Note {
+	notes := []Note{{ID: "trust-" + string(v.By)}}
+	if v.By == image.ByFirstUse {
+		notes[0].State = Attention
+	}
+	switch {
+	case v.Signature != nil:
+		notes = append(notes, Note{ID: "image-signature-ok", Args: []any{v.Signature.Format}})
+	default:
+		notes = append(notes, Note{ID: "image-signature-not-checked", State: NotChecked})
+	}
+	return notes
+}
+
+func isRoot(user string) bool {
+	name, _, _ := strings.Cut(user, ":")
+	return name == "" || name == "0" || name == "root"
+}
+
+// runAs is the user of the container (E-01): the image's own when it names one
+// other than root, or else ours, which the image may or may not survive.
+func (w *Wizard) runAs(img image.Image) string {
+	if isRoot(img.User) {
+		return w.ContainerUser
+	}
+	return img.User
+}

@@ -1,0 +1,106 @@
+package wizard
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"github.com/clawsetup/clawsetup/secrets"
+	"github.com/clawsetup/clawsetup/wizard/hint"
+	"github.com/clawsetup/clawsetup/wizard/journal"
+)
+
+// vault is the journal's keys and the store that holds them. Before the first
+// transaction the keys exist in memory alone.
+type vault struct {
+	store secrets.Store
+	dir   string // of the docker store
+	keys  journal.Keys
+	fresh bool
+}
+
+// openVault reads the keys of this host's journal. When there is no journal yet,
+// it makes keys for one that kind and dir would hold. It writes nothing.
+func (w *Wizard) openVault(ctx context.Context, kind secrets.Kind, dir string) (*vault, error) {
+	exists, err := journal.Exists(w.Disk, w.Paths.State)
+	if err != nil {
+		return nil, err
+	}
+	if !exists {
+		keys, err := journal.NewKeys()
+		return &vault{store: w.store(kind, dir), dir: dir, fresh: true, keys: keys}, err
+	}
+	return w.existingVault(ctx)
+}
+
+// existingVault reads the keys of the journal that is there. Its first record,
+// which nobody has verified yet, says where they are: a false one leads to keys that do
+// not fit.
+func (w *Wizard) existingVault(ctx context.Context) (*vault, error) {
+	g, err := journal.Peek(w.Disk, w.Paths.State)
+	if err != nil {
+		return nil, err
+	}
+	v := &vault{dir: g.Detail["dir"]}
+	v.store = w.store(secrets.Kind(g.Store), v.dir)
+	for name, key := range map[string]*secrets.Secret{secrets.JournalKey: &v.keys.MAC, secrets.SnapshotKey: &v.keys.Snapshot} {
+		stored, err := v.store.Get(ctx, name)
+		if errors.Is(err, secrets.ErrNotFound) {
+			return nil, hint.With(fmt.Errorf("the journal's keys: %w", err), "journal-key-gone", w.Paths.State)
+		}
+		if err != nil {
+			return nil, hint.With(fmt.Errorf("reading the journal's keys: %w", err), "journal-key-unreachable", g.Store)
+		}
+		raw, err := hex.DecodeString(string(stored.Expose()))
+		if err != nil {
+			return nil, hint.With(fmt.Errorf("the journal's keys: %s is damaged", name), "journal-key-gone", w.Paths.State)
+		}
+		*key = secrets.New(raw)
+	}
+	return v, nil
+}
+
+func (v *vault) fingerprint(s secrets.Secret) string { return v.keys.Fingerprint(s) }
+
+// openJournal opens the journal for writing, making it (and storing its keys) the
+// first time. The caller holds the lock.
+func (w *Wizard) openJournal(ctx context.Context, v *vault) (*journal.Log, error) {
+	anchor := storeAnchor{v.store}
+	opts := []journal.Option{journal.WithTool("clawsetup " + w.Version), journal.WithClock(w.Now)}
+	if !v.fresh {
+		return journal.Open(ctx, w.Disk, w.Paths.State, v.keys, anchor, opts...)
+	}
+	for name, key := range map[string]secrets.Secret{secrets.JournalKey: v.keys.MAC, secrets.SnapshotKey: v.keys.Snapshot} {
+		if err := v.store.Set(ctx, name, secrets.New([]byte(hex.EncodeToString(key.Expose())))); err != nil {
+			return nil, fmt.Errorf("storing the journal's keys: %w", err)
+		}
+	}
+	g := journal.Genesis{Store: string(v.store.Kind()), Detail: map[string]string{"dir": v.dir}}
+	l, err := journal.Create(ctx, w.Disk, w.Paths.State, v.keys, anchor, g, opts...)
+	if err != nil {
+		return nil, err
+	}
+	v.fresh = false
+	return l, nil
+}
+
+// storeAnchor keeps the journal's head a second time, in the secret store.
+type storeAnchor struct{ store secrets.Store }
+
+// Load implements journal.Anchor.
+func (a storeAnchor) Load(ctx context.Context) (journal.Head, error) {
+	s, err := a.store.Get(ctx, secrets.JournalHead)
+	if errors.Is(err, secrets.ErrNotFound) {
+		return journal.Head{}, nil
+	}
+	if err != nil {
+		return journal.Head{}, err
+	}
+	return journal.ParseHead(string(s.Expose()))
+}
+
+// Save implements journal.Anchor.
+func (a storeAnchor) Save(ctx context.Context, h journal.Head) error {
+	return a.store.Set(ctx, secrets.JournalHead, secrets.New([]byte(h.String())))
+}
