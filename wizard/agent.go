@@ -18,9 +18,9 @@ import (
 // turnSeconds is the whole budget of a turn, every retry included (D-03).
 const turnSeconds = 600
 
-// keepDays bounds the age of what Claude Code keeps of a session in spite of the
-// switch that tells it to keep nothing (I-03).
-const keepDays = 1
+// leastDays is the shortest age that Claude Code's own clean-up knows; it bounds
+// what is kept in spite of the switch that tells it to keep nothing (I-03).
+const leastDays = 1
 
 // command is the command line by which another program runs one of ours: it names
 // the set-up, since that program's environment may not.
@@ -83,7 +83,7 @@ func (s *InitSession) agentParams(ctx context.Context) (openclaw.Params, error) 
 			{Ref: "claude-haiku", Name: m.Small.ID, Context: m.Small.Context, MaxTokens: largestAnswer},
 		},
 		ClaudePath: s.draft.Claude.Path, ClaudeConfigDir: at.claudeDir, ClaudeSettings: at.settings, PluginDir: at.plugin,
-		TokenCommand: s.w.command("secrets"), TurnSeconds: turnSeconds,
+		TokenCommand: s.w.command("secrets"), TurnSeconds: turnSeconds, Transcripts: s.draft.Claude.RetentionDays > 0,
 	}, nil
 }
 
@@ -132,7 +132,7 @@ func (s *InitSession) ownChange(path string) Change {
 
 func (s *InitSession) planClaude(params openclaw.Params, own map[string][]byte) error {
 	settings, err := claude.Settings(claude.SettingsParams{
-		ProxyURL: params.ProxyURL, TokenHelper: s.w.command("token"), RetentionDays: keepDays, TurnSeconds: params.TurnSeconds,
+		ProxyURL: params.ProxyURL, TokenHelper: s.w.command("token"), RetentionDays: max(s.draft.Claude.RetentionDays, leastDays), TurnSeconds: params.TurnSeconds,
 	})
 	if err != nil {
 		return err

@@ -175,7 +175,7 @@ func (s *InitSession) Next(ctx context.Context) (*Question, error) {
 			return q, nil
 		}
 		if err := d.accept(ctx, s, a); err != nil {
-			return nil, fmt.Errorf("%s: %w", d.flags[0], err)
+			return nil, d.blame(err)
 		}
 		if !s.has(d.id) {
 			s.trail = append(s.trail, answered{id: d.id})

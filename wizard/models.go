@@ -13,10 +13,6 @@ import (
 	"github.com/clawsetup/clawsetup/wizard/text"
 )
 
-func (w *Wizard) policy(allowPrivate bool) safedial.Policy {
-	return safedial.Policy{AllowPrivate: allowPrivate}
-}
-
 // client reaches the cloud.ru API of the draft.
 func (s *InitSession) client() (*cloudru.Client, error) {
 	return newClient(s.draft.API)
@@ -27,7 +23,7 @@ func newClient(api APISetup) (*cloudru.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the API address: %w", err)
 	}
-	return cloudru.New(u, httpClient(api.AllowPrivate)), nil
+	return cloudru.New(u, safedial.Policy{AllowPrivate: api.AllowPrivate}.Client()), nil
 }
 
 // models is the live catalogue, fetched once a session.
@@ -41,7 +37,7 @@ func (s *InitSession) models(ctx context.Context) ([]cloudru.Model, error) {
 	}
 	models, err := c.Models(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("listing the models of %s: %w", s.draft.API.Base, err)
+		return nil, err
 	}
 	if len(models) == 0 {
 		return nil, hint.With(fmt.Errorf("%s lists no language model that can call functions", s.draft.API.Base), "no-models")

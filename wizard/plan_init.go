@@ -288,7 +288,9 @@ func (s *InitSession) planNotes(ctx context.Context, p *planner) error {
 	for _, id := range slices.Compact(abroad) {
 		p.plan.Consents = append(p.plan.Consents, Note{ID: "model-leaves-russia", State: Attention, Args: []any{id}})
 	}
-	p.plan.Next = s.w.nextSteps()
+	if !p.plan.Empty() {
+		p.plan.Next = s.w.nextSteps()
+	}
 	return nil
 }
 

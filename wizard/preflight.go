@@ -3,6 +3,7 @@ package wizard
 import (
 	"context"
 	"errors"
+	"strconv"
 	"sync"
 	"time"
 
@@ -21,7 +22,7 @@ func (s *InitSession) Preflight(ctx context.Context) []Note {
 	defer cancel()
 	checks := []func(context.Context) []Note{
 		s.setupNotes, s.keyringNotes, s.openClawNotes, s.claudeNotes,
-		func(ctx context.Context) []Note { return []Note{portNote(ctx, s.draft.Port, s.current)} },
+		func(ctx context.Context) []Note { return []Note{portNote(ctx, s.likelyPort(), s.current)} },
 	}
 	found := make([][]Note, len(checks))
 	var wg sync.WaitGroup
@@ -34,6 +35,14 @@ func (s *InitSession) Preflight(ctx context.Context) []Note {
 		out = append(out, notes...)
 	}
 	return out
+}
+
+// likelyPort is the one that the port question will start from.
+func (s *InitSession) likelyPort() int {
+	if port, err := strconv.Atoi(s.given.Values["port"]); err == nil {
+		return port
+	}
+	return s.draft.Port
 }
 
 func (s *InitSession) setupNotes(context.Context) []Note {

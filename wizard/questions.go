@@ -14,6 +14,7 @@ import (
 	"github.com/clawsetup/clawsetup/wizard/cloudru"
 	"github.com/clawsetup/clawsetup/wizard/hint"
 	"github.com/clawsetup/clawsetup/wizard/openclaw"
+	"github.com/clawsetup/clawsetup/wizard/safedial"
 	"github.com/clawsetup/clawsetup/wizard/text"
 )
 
@@ -40,6 +41,16 @@ type question struct {
 	accept func(context.Context, *InitSession, Answer) error
 }
 
+// blame names the flag whose value was refused. The key's errors speak for
+// themselves, and what the network does is no fault of a flag.
+func (d question) blame(err error) error {
+	var api *cloudru.Error
+	if d.kind == SecretText || errors.As(err, &api) && !errors.Is(err, safedial.ErrForbiddenAddress) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", d.flags[0], err)
+}
+
 func never(*InitSession) bool { return false }
 
 // initQuestions are in the order of the wizard's path. The table is made once at
@@ -60,6 +71,7 @@ var initQuestions = []question{
 	{id: "openclaw-mode", step: StepAgent, kind: Choice, flags: []string{"--openclaw-mode"}, skip: never, build: buildOpenClawMode, accept: acceptOpenClawMode},
 	{id: "openclaw-config", step: StepAgent, flags: []string{"--openclaw-config"}, skip: (*InitSession).withoutOpenClaw, build: buildOpenClawConfig, accept: acceptOpenClawConfig},
 	{id: "claude", step: StepAgent, flags: []string{"--claude"}, skip: (*InitSession).withoutOpenClaw, build: buildClaude, accept: acceptClaude},
+	{id: "retention-days", step: StepAgent, flags: []string{"--retention-days"}, expert: true, skip: (*InitSession).withoutOpenClaw, build: buildRetention, accept: acceptRetention},
 }
 
 func lookUp(id string) *question {
@@ -77,7 +89,7 @@ func buildAPIBase(_ context.Context, s *InitSession, q *Question) error {
 }
 
 func acceptAPIBase(_ context.Context, s *InitSession, a Answer) error {
-	u, err := s.w.policy(s.draft.API.AllowPrivate).CheckURL(a.Value)
+	u, err := safedial.Policy{AllowPrivate: s.draft.API.AllowPrivate}.CheckURL(a.Value)
 	if err != nil {
 		return err
 	}
@@ -199,12 +211,15 @@ func buildStore(ctx context.Context, s *InitSession, q *Question) error {
 // keyringUsable proves the keyring by a round trip; a dry run only asks whether it
 // answers, and says so.
 func (s *InitSession) keyringUsable(ctx context.Context) error {
+	check, note := s.w.Keyring.Probe, Note{ID: "store-proved"}
 	if s.given.DryRun {
-		s.notes["store"] = []Note{{ID: "store-reachable", State: NotChecked}}
-		return s.w.Keyring.Reachable(ctx)
+		check, note = s.w.Keyring.Reachable, Note{ID: "store-reachable", State: NotChecked}
 	}
-	s.notes["store"] = []Note{{ID: "store-proved"}}
-	return s.w.Keyring.Probe(ctx)
+	err := check(ctx)
+	if err == nil {
+		s.notes["store"] = []Note{note}
+	}
+	return err
 }
 
 func acceptStore(ctx context.Context, s *InitSession, a Answer) error {
@@ -323,8 +338,27 @@ func acceptClaude(ctx context.Context, s *InitSession, a Answer) error {
 	if err != nil {
 		return err
 	}
-	s.draft.Claude = ClaudeSetup{Path: cli.Path, Version: cli.Version, SHA256: sum}
+	s.draft.Claude.Path, s.draft.Claude.Version, s.draft.Claude.SHA256 = cli.Path, cli.Version, sum
 	s.notes["claude"] = []Note{{ID: "claude-found", Args: []any{cli.Version, cli.Path}}}
+	return nil
+}
+
+func buildRetention(_ context.Context, s *InitSession, q *Question) error {
+	q.Default = strconv.Itoa(s.draft.Claude.RetentionDays)
+	return nil
+}
+
+// acceptRetention bounds the age of transcripts (I-03).
+func acceptRetention(_ context.Context, s *InitSession, a Answer) error {
+	days, err := strconv.Atoi(a.Value)
+	if err != nil || days < 0 || days > longestRetention {
+		return fmt.Errorf("%q is not a number of days from 0 to %d", text.Clean(a.Value, 20), longestRetention)
+	}
+	s.draft.Claude.RetentionDays = days
+	s.notes["retention-days"] = []Note{{ID: "transcripts-kept", Args: []any{days}}}
+	if days == 0 {
+		s.notes["retention-days"] = []Note{{ID: "transcripts-off", State: Attention}}
+	}
 	return nil
 }
 

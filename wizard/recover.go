@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -66,6 +67,9 @@ func (w *Wizard) Recover(ctx context.Context) ([]Note, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := w.sweep(v); err != nil {
+		return nil, err
+	}
 	intent, pending := l.Pending()
 	if !pending {
 		return nil, w.forgetLast(ctx, l)
@@ -75,6 +79,20 @@ func (w *Wizard) Recover(ctx context.Context) ([]Note, error) {
 		return nil, err
 	}
 	return w.settle(ctx, l, v, snaps, intent)
+}
+
+// sweep clears what a killed process left half-written beside the journal and in
+// the folder of the docker store.
+func (w *Wizard) sweep(v *vault) error {
+	dirs := []string{w.Paths.State, filepath.Join(w.Paths.State, "snapshots"), w.Paths.Config}
+	if v.dir != "" {
+		dirs = append(dirs, filepath.Join(v.dir, "secrets"))
+	}
+	var errs []error
+	for _, dir := range dirs {
+		errs = append(errs, w.Disk.SweepTemp(dir))
+	}
+	return errors.Join(errs...)
 }
 
 // settle ends the transaction of intent one way or the other.

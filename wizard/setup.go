@@ -108,7 +108,13 @@ type ClaudeSetup struct {
 	Path    string `yaml:"path,omitempty"`
 	Version string `yaml:"version,omitempty"`
 	SHA256  string `yaml:"sha256,omitempty"`
+	// RetentionDays is how long transcripts are kept; 0 keeps none, and every turn
+	// starts without what was said before (I-03).
+	RetentionDays int `yaml:"retention_days,omitempty"`
 }
+
+// longestRetention bounds RetentionDays.
+const longestRetention = 365
 
 const setupHeader = `# Written by clawsetup init; "clawsetup init --config FILE" makes the same set-up elsewhere.
 # There is no secret in this file.
@@ -163,6 +169,9 @@ func (s Setup) check() error {
 	}
 	if s.Port < 0 || s.Port > 65535 {
 		return fmt.Errorf("port: %d is not between 1 and 65535", s.Port)
+	}
+	if d := s.Claude.RetentionDays; d < 0 || d > longestRetention {
+		return fmt.Errorf("claude.retention_days: %d is not between 0 and %d", d, longestRetention)
 	}
 	if s.Image.Digest != "" {
 		if _, err := image.ParseDigest(s.Image.Digest); err != nil {

@@ -84,9 +84,9 @@ func (w *Wizard) Down(ctx context.Context, out io.Writer) error {
 	return errors.Join(errs...)
 }
 
-func (w *Wizard) project(s Setup) engine.Project {
+func (w *Wizard) project(s Setup) engine.Stack {
 	dir := s.StackDir(w.Paths)
-	return engine.Project{Dir: dir, File: filepath.Join(dir, composeName), Env: filepath.Join(dir, envName)}
+	return engine.Stack{Dir: dir, File: filepath.Join(dir, composeName), Env: filepath.Join(dir, envName)}
 }
 
 // nextSteps are the commands that remain after a change of the files or the

@@ -5,11 +5,8 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
-	"runtime"
+	"regexp"
 	"strings"
-
-	"github.com/google/go-containerregistry/pkg/authn"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/clawsetup/clawsetup/wizard/hint"
 	"github.com/clawsetup/clawsetup/wizard/image"
@@ -27,11 +24,7 @@ const (
 const largestKey = 64 << 10
 
 func (s *InitSession) resolver() *image.Resolver {
-	return &image.Resolver{
-		Transport: transport(s.draft.API.AllowPrivate),
-		Keychain:  authn.DefaultKeychain,
-		Platform:  v1.Platform{OS: "linux", Architecture: runtime.GOARCH},
-	}
+	return &image.Resolver{Transport: transport(s.draft.API.AllowPrivate), Keychain: s.w.Keychain}
 }
 
 // pin is the digest that an earlier run, or the operator's file, stands for; it
@@ -170,7 +163,16 @@ func (w *Wizard) imageNotes(img image.Image) []Note {
 	if isRoot(img.User) {
 		return append(notes, Note{ID: "image-root", State: Attention, Args: []any{w.runAs(img)}})
 	}
-	return append(notes, Note{ID: "image-user", Args: []any{text.Clean(img.User, 40)}})
+	return append(notes, Note{ID: "image-user", State: userState(img), Args: []any{text.Clean(img.User, 40), w.runAs(img)}})
+}
+
+// userState: whether the image survives another user than its own is not known before
+// it runs.
+func userState(img image.Image) State {
+	if numericUser.MatchString(img.User) {
+		return OK
+	}
+	return NotChecked
 }
 
 func verdictNotes(v image.Verdict) []Note {
@@ -184,6 +186,13 @@ func verdictNotes(v image.Verdict) []Note {
 	default:
 		notes = append(notes, Note{ID: "image-signature-not-checked", State: NotChecked})
 	}
+	switch v.KnownGood {
+	case image.Listed:
+		notes = append(notes, Note{ID: "known-good-listed"})
+	case image.NotListed:
+		notes = append(notes, Note{ID: "known-good-not-listed", State: Attention})
+	default: // there is no list to look at
+	}
 	return notes
 }
 
@@ -193,10 +202,17 @@ func isRoot(user string) bool {
 }
 
 // runAs is the user of the container (E-01): the image's own when it names one
-// other than root, or else ours, which the image may or may not survive.
+// other than root by number, or else ours, which the image may or may not survive.
 func (w *Wizard) runAs(img image.Image) string {
-	if isRoot(img.User) {
+	if isRoot(img.User) || !numericUser.MatchString(img.User) {
 		return w.ContainerUser
 	}
-	return img.User
+	uid, gid, both := strings.Cut(img.User, ":")
+	if !both {
+		gid = uid
+	}
+	return uid + ":" + gid
 }
+
+// numericUser is a user that means the same without the image's file system.
+var numericUser = regexp.MustCompile(`^[0-9]{1,9}(:[0-9]{1,9})?$`)

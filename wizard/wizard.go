@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/adrg/xdg"
+	"github.com/google/go-containerregistry/pkg/authn"
 
 	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/wizard/claude"
@@ -95,6 +96,8 @@ type Wizard struct {
 	Executable string
 	// Keyring is the OS keyring.
 	Keyring Keyring
+	// Keychain finds registry logins; nil is the operator's Docker configuration.
+	Keychain authn.Keychain
 	// Programs finds the programs that are configured.
 	Programs Programs
 	// Now is the clock.
@@ -109,17 +112,7 @@ type Wizard struct {
 	ContainerUser string
 }
 
-// httpClient reaches operator-supplied addresses: A6, one dialler for all of
-// them.
-func httpClient(allowPrivate bool) *http.Client {
-	return &http.Client{
-		Transport: transport(allowPrivate),
-		CheckRedirect: func(*http.Request, []*http.Request) error {
-			return http.ErrUseLastResponse
-		},
-	}
-}
-
+// transport reaches operator-supplied addresses: A6, one dialler for all of them.
 func transport(allowPrivate bool) http.RoundTripper {
 	return safedial.Policy{AllowPrivate: allowPrivate}.Transport()
 }

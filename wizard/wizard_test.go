@@ -17,6 +17,7 @@ import (
 	"github.com/clawsetup/clawsetup/wizard/claude"
 	"github.com/clawsetup/clawsetup/wizard/cloudru/cloudrutest"
 	"github.com/clawsetup/clawsetup/wizard/files"
+	"github.com/clawsetup/clawsetup/wizard/image"
 	"github.com/clawsetup/clawsetup/wizard/image/imagetest"
 	"github.com/clawsetup/clawsetup/wizard/openclaw"
 )
@@ -78,7 +79,7 @@ func (h *host) wizard(disk *files.Disk) *wizard.Wizard {
 		Paths: wizard.Paths{
 			Config: h.path("config/clawsetup"), State: h.path("state/clawsetup"), Runtime: h.path("run/clawsetup"), Home: h.home,
 		},
-		Disk: disk, Version: "test", Executable: h.path("bin/claude"), Keyring: h.keyring,
+		Disk: disk, Version: "test", Executable: h.path("bin/claude"), Keyring: h.keyring, Keychain: image.Anonymous,
 		Programs: wizard.Programs{
 			OpenClaw: func(context.Context) (openclaw.Install, error) { return openclaw.Install{}, openclaw.ErrNotInstalled },
 			Claude:   claude.Find,

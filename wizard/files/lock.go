@@ -99,5 +99,7 @@ func readHolder(path string) Holder {
 // Release gives the lock back. The lock file stays: removing it would let two
 // processes hold "the" lock.
 func (l *Lock) Release() error {
+	// Nobody holds it any more: what the file said of the holder is over.
+	_ = os.Truncate(l.f.Path(), 0)
 	return l.f.Unlock()
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/clawsetup/clawsetup/wizard/hint"
@@ -18,8 +19,10 @@ const PrivateDir fs.FileMode = 0o700
 // rename. The name is fixed, so that what an interrupted write left behind can be
 // found: the transaction lock keeps two writers apart.
 func TempName(path string) string {
-	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".clawsetup-tmp")
+	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+tempSuffix)
 }
+
+const tempSuffix = ".clawsetup-tmp"
 
 // WriteFile replaces path by data, with exactly this mode, or leaves it as it
 // was. Missing folders are made with mode 0700.
@@ -112,6 +115,26 @@ func (d *Disk) RemoveTemp(path string) error {
 	}
 	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return writeError(tmp, err)
+	}
+	return nil
+}
+
+// SweepTemp deletes what interrupted writes left in dir; a missing folder has none.
+// The caller holds the installation's lock, so that nobody is just writing there.
+func (d *Disk) SweepTemp(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("looking for leftovers in %s: %w", dir, err)
+	}
+	for _, e := range entries {
+		if name := e.Name(); strings.HasPrefix(name, ".") && strings.HasSuffix(name, tempSuffix) {
+			if err := d.RemoveTemp(filepath.Join(dir, strings.TrimSuffix(name[1:], tempSuffix))); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

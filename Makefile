@@ -1,0 +1,28 @@
+# Each of these works as the only command on a fresh machine with Go.
+.PHONY: build demo test check lint fuzz bench pictures
+
+GO ?= go
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o clawsetup ./cmd/clawsetup
+
+demo:
+	@$(GO) run ./cmd/clawsetup demo
+
+# Everything: formatting, linters, unit and script tests with the race detector, and
+# the end-to-end tests against real parts, which the script starts and stops.
+test:
+	@bash .ci/test
+
+# What needs nothing but Go.
+check:
+	$(GO) vet ./... && $(GO) test ./...
+
+lint:
+	@bash .ci/lint
+
+fuzz:
+	@bash .ci/fuzz
+
+bench:
+	@bash .ci/bench

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/clawsetup/clawsetup/secrets"
+	"github.com/clawsetup/clawsetup/ui"
+	"github.com/clawsetup/clawsetup/wizard"
+	"github.com/clawsetup/clawsetup/wizard/cloudru"
+	"github.com/clawsetup/clawsetup/wizard/files"
+)
+
+// The exit codes, as the README and the manual list them.
+const (
+	exitDone     = 0
+	exitFailed   = 1
+	exitUsage    = 2
+	exitFindings = 3
+	exitRefused  = 4
+	exitAborted  = 130
+)
+
+// defaultContainerUser runs an image that names no user but root: an id that owns
+// nothing on a usual host (E-01).
+const defaultContainerUser = "65532:65532"
+
+// lockWait is how long a second clawsetup waits for the first.
+const lockWait = 10 * time.Second
+
+var (
+	// errFindings ends a check that found something: exit code 3.
+	errFindings = errors.New("findings")
+	// errSilent ends a command whose output already said everything.
+	errSilent = errors.New("failed")
+)
+
+// usageError is a mistake in the command line.
+type usageError struct{ error }
+
+// app is one run of the program.
+type app struct {
+	in       *os.File
+	out, err io.Writer
+	disk     *files.Disk
+
+	lang           string
+	noColor, plain bool
+}
+
+func newApp() *app {
+	return &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, disk: &files.Disk{}}
+}
+
+// run executes one command line and returns the exit code.
+func (a *app) run(args []string) int {
+	root := a.rootCommand(a.helpUI(args))
+	root.SetArgs(args)
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	err := root.ExecuteContext(context.Background())
+	return a.exit(err)
+}
+
+// exit prints err, unless that was done, and maps it to the exit code.
+func (a *app) exit(err error) int {
+	var missing *ui.MissingError
+	var usage usageError
+	var refused *cloudru.Error
+	code := exitFailed
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, errFindings):
+		return exitFindings
+	case errors.Is(err, errSilent):
+		return exitFailed
+	case errors.Is(err, ui.ErrAborted):
+		code = exitAborted
+	case errors.As(err, &missing), errors.As(err, &usage):
+		code = exitUsage
+	case errors.As(err, &refused) && refused.Kind == cloudru.WrongKey:
+		code = exitRefused
+	}
+	a.ui(ui.Options{}).Error(err)
+	return code
+}
+
+// ui makes the terminal for a command: o with the streams and the flags that all
+// commands have.
+func (a *app) ui(o ui.Options) *ui.UI {
+	o.In, o.Out, o.Err = a.in, a.out, a.err
+	o.Lang, o.NoColor, o.Plain = a.lang, a.noColor, a.plain
+	return ui.New(o)
+}
+
+// helpUI speaks the language of the help texts, which are needed before the flags
+// are parsed.
+func (a *app) helpUI(args []string) *ui.UI {
+	lang := ""
+	for i, arg := range args {
+		if v, ok := strings.CutPrefix(arg, "--lang="); ok {
+			lang = v
+		} else if arg == "--lang" && i+1 < len(args) {
+			lang = args[i+1]
+		}
+	}
+	return ui.New(ui.Options{In: a.in, Out: a.out, Err: a.err, Lang: lang})
+}
+
+func (a *app) rootCommand(u *ui.UI) *cobra.Command {
+	root := &cobra.Command{
+		Use: "clawsetup", Short: u.T("cmd.root.short"), Long: u.T("cmd.root.long"),
+		SilenceUsage: true, SilenceErrors: true, Args: usageArgs(cobra.NoArgs),
+		PersistentPreRunE: func(*cobra.Command, []string) error { return a.checkLang() },
+		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.PersistentFlags().StringVar(&a.lang, "lang", "", u.T("flag.lang"))
+	root.PersistentFlags().BoolVar(&a.noColor, "no-color", false, u.T("flag.no-color"))
+	root.PersistentFlags().BoolVar(&a.plain, "plain", false, u.T("flag.plain"))
+	root.AddCommand(
+		a.initCommand(u), a.rotateKeyCommand(u), a.configHistoryCommand(u), a.demoCommand(u),
+		a.upCommand(u), a.downCommand(u), a.tokenCommand(u), a.secretsCommand(u), a.versionCommand(u),
+	)
+	root.CompletionOptions.HiddenDefaultCmd = false
+	return root
+}
+
+func (a *app) checkLang() error {
+	if a.lang != "" && a.lang != "en" && a.lang != "ru" {
+		return usageError{fmt.Errorf("--lang: %q is neither en nor ru", a.lang)}
+	}
+	return nil
+}
+
+// usageArgs turns cobra's complaints about arguments into usage errors.
+func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if err := check(c, args); err != nil {
+			return usageError{err}
+		}
+		return nil
+	}
+}
+
+// wizard is the real host.
+func (a *app) wizard(u *ui.UI) *wizard.Wizard {
+	paths := wizard.DefaultPaths()
+	return &wizard.Wizard{
+		Paths: paths, Disk: a.disk, Version: buildVersion(), Executable: executable(),
+		Keyring: secrets.NewKeyring(paths.Scope()), Programs: wizard.InstalledPrograms(), Now: time.Now, Getenv: os.Getenv,
+		LockWait: lockWait, ContainerUser: defaultContainerUser,
+		Waiting: func(h files.Holder) { u.Waiting(h) },
+	}
+}
+
+// executable is the path by which OpenClaw and Claude Code call clawsetup: the one
+// in PATH when that is this program, since an upgrade keeps it.
+func executable() string {
+	self, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	found, err := exec.LookPath(filepath.Base(self))
+	if err != nil {
+		return self
+	}
+	if found, err = filepath.Abs(found); err == nil && sameFile(found, self) {
+		return found
+	}
+	return self
+}
+
+func sameFile(a, b string) bool {
+	x, errX := os.Stat(a)
+	y, errY := os.Stat(b)
+	return errX == nil && errY == nil && os.SameFile(x, y)
+}
+
+// printJSON writes v to standard output, indented.
+func (a *app) printJSON(v any) error {
+	e := json.NewEncoder(a.out)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return fmt.Errorf("writing the result: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/clawsetup/clawsetup/secrets"
+	"github.com/clawsetup/clawsetup/ui"
+	"github.com/clawsetup/clawsetup/wizard"
+)
+
+// initOptions are the flags of `clawsetup init`.
+type initOptions struct {
+	config  string
+	answers map[string]*string
+	key     keyOptions
+
+	allowPrivate, trustFirstUse bool
+	dryRun, yes, json           bool
+}
+
+// initAnswers are the flags whose value is the answer to the question of the same
+// name.
+var initAnswers = []string{
+	"dir", "api-base", "store", "preset", "big-model", "middle-model", "small-model", "image", "image-digest",
+	"cosign-key", "port", "openclaw-config", "openclaw-mode", "claude", "retention-days",
+}
+
+func (a *app) initCommand(u *ui.UI) *cobra.Command {
+	o := &initOptions{answers: map[string]*string{}}
+	c := &cobra.Command{
+		Use: "init", Short: u.T("cmd.init.short"), Long: u.T("cmd.init.long"), Args: usageArgs(cobra.NoArgs),
+		RunE: func(c *cobra.Command, _ []string) error { return a.runInit(c.Context(), o) },
+	}
+	f := c.Flags()
+	f.StringVar(&o.config, "config", "", u.T("flag.config"))
+	for _, name := range initAnswers {
+		o.answers[name] = f.String(name, "", u.T("flag."+name))
+	}
+	o.key.bind(c, u)
+	f.BoolVar(&o.allowPrivate, "allow-private-api", false, u.T("flag.allow-private-api"))
+	f.BoolVar(&o.trustFirstUse, "trust-first-use", false, u.T("flag.trust-first-use"))
+	f.BoolVar(&o.dryRun, "dry-run", false, u.T("flag.dry-run"))
+	f.BoolVar(&o.yes, "yes", false, u.T("flag.yes"))
+	f.BoolVar(&o.json, "json", false, u.T("flag.json"))
+	completeInit(c)
+	return c
+}
+
+// completeInit offers the values of the flags that have few.
+func completeInit(c *cobra.Command) {
+	for flag, values := range map[string][]string{
+		"store":         {string(secrets.KindKeyring), string(secrets.KindDocker)},
+		"openclaw-mode": {"auto", "plugin", "builtin", "legacy", "none"},
+		"preset":        wizard.PresetNames(),
+	} {
+		// It fails only for a flag that is not there, which the tests would show.
+		_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+	}
+}
+
+func (a *app) runInit(ctx context.Context, o *initOptions) error {
+	u := a.ui(ui.Options{Yes: o.yes, DryRun: o.dryRun, JSON: o.json})
+	w := a.wizard(u)
+	given, err := a.initGiven(w, u, o)
+	if err != nil {
+		return err
+	}
+	s, err := w.NewInit(ctx, given)
+	if err != nil {
+		return err
+	}
+	return a.drive(ctx, u, s, "init", o.json, o.dryRun)
+}
+
+func (a *app) initGiven(w *wizard.Wizard, u *ui.UI, o *initOptions) (wizard.Given, error) {
+	key, err := o.key.read(a, u)
+	if err != nil {
+		return wizard.Given{}, err
+	}
+	g := wizard.Given{
+		Values: map[string]string{}, Key: key, KeyLabel: o.key.label,
+		AllowPrivate: o.allowPrivate, TrustFirstUse: o.trustFirstUse, DryRun: o.dryRun,
+	}
+	for name, value := range o.answers {
+		g.Values[name] = *value
+	}
+	if o.config != "" {
+		if g.Base, err = w.ReadSetup(o.config); err != nil {
+			return g, fmt.Errorf("--config: %w", err)
+		}
+	}
+	return g, nil
+}
+
+// outcome is what --json prints of a command that changes the set-up.
+type outcome struct {
+	Changed bool          `json:"changed"`
+	DryRun  bool          `json:"dry_run,omitempty"`
+	Records []uint64      `json:"records"`
+	Plan    *wizard.Plan  `json:"plan"`
+	Notes   []wizard.Note `json:"notes"`
+	Next    [][]string    `json:"next"`
+}
+
+// drive runs a session to its end and prints what --json promises.
+func (a *app) drive(ctx context.Context, u *ui.UI, s wizard.Session, title string, asJSON, dryRun bool) error {
+	plan, result, err := u.Run(ctx, s, title)
+	if err != nil || !asJSON {
+		return err
+	}
+	return a.printJSON(outcome{
+		Changed: result.Changed, DryRun: dryRun, Records: append([]uint64{}, result.Records...),
+		Plan: plan, Notes: plan.Notes, Next: append([][]string{}, plan.Next...),
+	})
+}
+
+// keyOptions are the flags that name where a new key comes from: never the key
+// itself.
+type keyOptions struct {
+	stdin bool
+	file  string
+	label string
+}
+
+func (k *keyOptions) bind(c *cobra.Command, u *ui.UI) {
+	c.Flags().BoolVar(&k.stdin, "key-stdin", false, u.T("flag.key-stdin"))
+	c.Flags().StringVar(&k.file, "key-file", "", u.T("flag.key-file"))
+	c.Flags().StringVar(&k.label, "key-label", "", u.T("flag.key-label"))
+}
+
+// read takes the key from where the flags say; zero when they say nothing.
+func (k *keyOptions) read(a *app, u *ui.UI) (secrets.Secret, error) {
+	switch {
+	case k.stdin && k.file != "":
+		return secrets.Secret{}, usageError{errors.New("--key-stdin and --key-file exclude each other")}
+	case k.stdin:
+		key, err := secrets.ReadAPIKey(a.in)
+		if err != nil {
+			return key, fmt.Errorf("--key-stdin: %w", err)
+		}
+		return key, nil
+	case k.file != "":
+		key, warnings, err := secrets.ReadAPIKeyFile(k.file)
+		if err != nil {
+			return key, fmt.Errorf("--key-file: %w", err)
+		}
+		for _, w := range warnings {
+			u.Warn("key-file-open", w.Path, fmt.Sprintf("%04o", w.Mode))
+		}
+		return key, nil
+	}
+	return secrets.Secret{}, nil
+}

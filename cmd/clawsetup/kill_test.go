@@ -1,0 +1,193 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/clawsetup/clawsetup/secrets"
+	"github.com/clawsetup/clawsetup/wizard/cloudru/cloudrutest"
+	"github.com/clawsetup/clawsetup/wizard/image/imagetest"
+)
+
+// scratch is a home with simulators, for tests that run the program as a process of
+// its own.
+type scratch struct {
+	t     *testing.T
+	home  string
+	flags []string
+	env   []string
+}
+
+func newScratch(t *testing.T, keys ...string) *scratch {
+	t.Helper()
+	s := &scratch{t: t, home: t.TempDir()}
+	var opts []cloudrutest.Option
+	for _, k := range keys {
+		opts = append(opts, cloudrutest.WithKey(secrets.New([]byte(k))))
+	}
+	api, err := cloudrutest.NewHandler(opts...).Start()
+	check(t, err)
+	t.Cleanup(func() { _ = api.Close() })
+	registry := imagetest.NewRegistry()
+	check(t, registry.Start())
+	t.Cleanup(func() { _ = registry.Close() })
+	image, err := registry.PushProxy("legard/claude-code-proxy", "latest", imagetest.ProxyOptions{})
+	check(t, err)
+	port, err := unusedPort()
+	check(t, err)
+	s.flags = []string{
+		"init", "--yes", "--api-base", api.URL.String(), "--allow-private-api", "--image", image.Reference, "--trust-first-use",
+		"--store", "docker", "--port", port, "--key-stdin",
+	}
+	s.program("claude", "echo '2.1.330 (Claude Code)'")
+	s.env = []string{
+		"HOME=" + s.home, "XDG_CONFIG_HOME=" + s.home + "/config", "XDG_STATE_HOME=" + s.home + "/state", "XDG_RUNTIME_DIR=" + s.home + "/run",
+		"PATH=" + s.home + "/bin:" + os.Getenv("PATH"), "TERM=dumb", "LANG=C", "TMPDIR=" + t.TempDir(),
+	}
+	return s
+}
+
+// program puts a shell script into the home's PATH.
+func (s *scratch) program(name, body string) {
+	s.t.Helper()
+	check(s.t, os.MkdirAll(filepath.Join(s.home, "bin"), 0o700))
+	check(s.t, os.WriteFile(filepath.Join(s.home, "bin", name), []byte("#!/bin/sh\n"+body+"\n"), 0o700))
+}
+
+// run executes clawsetup; killed tells that it died of SIGKILL.
+func (s *scratch) run(stdin, kill string, args ...string) (out string, code int, killed bool) {
+	s.t.Helper()
+	cmd := exec.Command(programPath(s.t), args...)
+	cmd.Env, cmd.Dir = append(s.env, "KILL_AT="+kill), s.home
+	cmd.Stdin = strings.NewReader(stdin)
+	var buf bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &buf, &buf
+	_ = cmd.Run()
+	status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus)
+	return buf.String(), cmd.ProcessState.ExitCode(), ok && status.Signaled() && status.Signal() == syscall.SIGKILL
+}
+
+// programPath is this test binary under the name of the program, as testscript
+// installs it.
+func programPath(t *testing.T) string {
+	t.Helper()
+	path, err := exec.LookPath("clawsetup")
+	check(t, err)
+	return path
+}
+
+// mustRun runs to the end and wants exit code 0.
+func (s *scratch) mustRun(stdin string, args ...string) string {
+	s.t.Helper()
+	out, code, _ := s.run(stdin, "", args...)
+	if code != 0 {
+		s.t.Fatalf("clawsetup %s: exit %d\n%s", strings.Join(args, " "), code, out)
+	}
+	return out
+}
+
+// whole wants a set-up that verifies, holds exactly these secrets, and has nothing
+// half-done beside it.
+func (s *scratch) whole(at int, keys ...string) {
+	s.t.Helper()
+	s.mustRun("", "config-history", "verify")
+	if out := s.mustRun("", "init", "--yes", "--dry-run"); !strings.Contains(out, "Nothing to change") {
+		s.t.Fatalf("step %d: the set-up is not whole:\n%s", at, out)
+	}
+	key, err := os.ReadFile(filepath.Join(s.home, "config/clawsetup/secrets/cloudru_api_key"))
+	check(s.t, err)
+	known := false
+	for _, k := range keys {
+		known = known || string(key) == k
+	}
+	if !known {
+		s.t.Fatalf("step %d: the key is none of the two", at)
+	}
+	check(s.t, filepath.WalkDir(s.home, func(path string, e os.DirEntry, err error) error {
+		if err == nil && (strings.HasSuffix(path, ".clawsetup-tmp") || strings.HasSuffix(path, ".prev") || strings.HasSuffix(path, ".next")) {
+			s.t.Errorf("step %d: %s is left behind", at, path)
+		}
+		return err
+	}))
+}
+
+// TestKill: killed at every step on the disk, the next run ends in a whole set-up
+// and a journal that verifies.
+func TestKill(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		before bool
+		args   func(*scratch) []string
+		stdin  string
+	}{
+		{"init", false, func(s *scratch) []string { return s.flags }, scriptKey},
+		{"change", true, func(*scratch) []string { return []string{"init", "--yes", "--preset", "economy"} }, ""},
+		{"rotate-key", true, func(*scratch) []string { return []string{"rotate-key", "--yes", "--key-stdin"} }, scriptKey2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := newScratch(t, scriptKey, scriptKey2)
+			if c.before {
+				s.mustRun(scriptKey, s.flags...)
+			}
+			restore := s.save()
+			steps := 0
+			for at := 1; ; at++ {
+				restore()
+				_, _, killed := s.run(c.stdin, fmt.Sprint(at), c.args(s)...)
+				if !killed {
+					break
+				}
+				steps++
+				s.again(t, at, c.name)
+				s.whole(at, scriptKey, scriptKey2)
+			}
+			if steps < 20 {
+				t.Fatalf("only %d steps on the disk", steps)
+			}
+			t.Logf("%s: %d steps, each ended in a whole set-up", c.name, steps)
+		})
+	}
+}
+
+// again is what an operator does after a crash: the same command.
+func (s *scratch) again(t *testing.T, at int, name string) {
+	t.Helper()
+	if name != "rotate-key" {
+		s.mustRun(scriptKey, s.flags...)
+		return
+	}
+	out, code, _ := s.run(scriptKey2, "", "rotate-key", "--yes", "--key-stdin")
+	// The rotation may have been finished before it was killed: then the key is in use.
+	if code != 0 && !strings.Contains(out, "in use") {
+		t.Fatalf("step %d: %s", at, out)
+	}
+}
+
+// save keeps the home as it is; the function puts it back.
+func (s *scratch) save() (restore func()) {
+	s.t.Helper()
+	kept := s.t.TempDir()
+	check(s.t, exec.Command("cp", "-a", s.home+"/.", kept).Run())
+	return func() {
+		s.t.Helper()
+		check(s.t, os.RemoveAll(s.home))
+		check(s.t, os.Mkdir(s.home, 0o700))
+		check(s.t, exec.Command("cp", "-a", kept+"/.", s.home).Run())
+	}
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

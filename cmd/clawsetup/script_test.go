@@ -1,0 +1,371 @@
+//go:build unix
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/clawsetup/clawsetup/secrets"
+	"github.com/clawsetup/clawsetup/wizard/cloudru/cloudrutest"
+	"github.com/clawsetup/clawsetup/wizard/files"
+	"github.com/clawsetup/clawsetup/wizard/image/imagetest"
+)
+
+// The keys that the simulator of cloud.ru accepts in scripts, as $KEY and $KEY2.
+const (
+	scriptKey  = "script-key-one-0123456789"
+	scriptKey2 = "script-key-two-9876543210"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"clawsetup": func() { os.Exit(mortalApp().run(os.Args[1:])) }})
+}
+
+// mortalApp is the program; KILL_AT makes it die, as by kill -9, right before its
+// n-th step on the disk.
+func mortalApp() *app {
+	a := newApp()
+	at, err := strconv.Atoi(os.Getenv("KILL_AT"))
+	if err != nil {
+		return a
+	}
+	n := 0
+	a.disk.Before = func(files.Op) error {
+		if n++; n == at {
+			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+			select {}
+		}
+		return nil
+	}
+	return a
+}
+
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script", Setup: func(e *testscript.Env) error { return newStageFor(e) },
+		UpdateScripts:       os.Getenv("UPDATE") != "",
+		RequireExplicitExec: true,
+		Condition: func(cond string) (bool, error) {
+			if cond == "root" {
+				return os.Getuid() == 0, nil
+			}
+			return false, fmt.Errorf("unknown condition %q", cond)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"code": cmdCode, "cloud": cmdCloud, "registry": cmdRegistry, "listen": cmdListen, "lines": cmdLines,
+			"snapshot": cmdSnapshot, "unchanged": cmdUnchanged, "tui": cmdTUI, "hold": cmdHold, "mode": cmdMode,
+			"make": cmdMake,
+		},
+	})
+}
+
+// theatre is what one script plays on.
+type theatre struct {
+	cloud    *cloudrutest.Server
+	registry *imagetest.Registry
+	trees    map[string]map[string]string
+}
+
+type theatreKey struct{}
+
+func newStageFor(e *testscript.Env) error {
+	th := &theatre{trees: map[string]map[string]string{}, registry: imagetest.NewRegistry()}
+	th.cloud = cloudrutest.NewHandler(cloudrutest.WithKey(secrets.New([]byte(scriptKey))), cloudrutest.WithKey(secrets.New([]byte(scriptKey2))))
+	api, err := th.cloud.Start()
+	if err != nil {
+		return err
+	}
+	e.Defer(func() { _ = api.Close() })
+	if err := th.registry.Start(); err != nil {
+		return err
+	}
+	e.Defer(func() { _ = th.registry.Close() })
+	image, err := th.registry.PushProxy("legard/claude-code-proxy", "latest", imagetest.ProxyOptions{})
+	if err != nil {
+		return err
+	}
+	port, err := unusedPort()
+	if err != nil {
+		return err
+	}
+	e.Values[theatreKey{}] = th
+	return th.environment(e, map[string]string{
+		"API": api.URL.String(), "IMAGE": image.Reference, "DIGEST": image.Digest, "PORT": port, "KEY": scriptKey, "KEY2": scriptKey2,
+		"REGISTRY": th.registry.Host(), "ESCAPE": "zai-org/\x1b[2J\x1b]0;title\x07",
+	})
+}
+
+// environment is a home of the script's own: no bus, no real program.
+func (th *theatre) environment(e *testscript.Env, vars map[string]string) error {
+	home := filepath.Join(e.WorkDir, "home")
+	if err := os.MkdirAll(filepath.Join(home, "bin"), 0o700); err != nil {
+		return err
+	}
+	claude := filepath.Join(home, "bin", "claude")
+	if err := os.WriteFile(claude, []byte("#!/bin/sh\necho '2.1.330 (Claude Code)'\n"), 0o700); err != nil {
+		return err
+	}
+	for name, v := range vars {
+		e.Setenv(name, v)
+	}
+	e.Setenv("HOME", home)
+	e.Setenv("XDG_CONFIG_HOME", filepath.Join(home, ".config"))
+	e.Setenv("XDG_STATE_HOME", filepath.Join(home, ".local", "state"))
+	e.Setenv("XDG_RUNTIME_DIR", filepath.Join(home, "run"))
+	e.Setenv("DBUS_SESSION_BUS_ADDRESS", "")
+	e.Setenv("PATH", filepath.Join(home, "bin")+":"+e.Getenv("PATH"))
+	e.Setenv("TERM", "dumb")
+	e.Setenv("LANG", "C")
+	e.Setenv("CONFIG", filepath.Join(home, ".config", "clawsetup"))
+	e.Setenv("STATE", filepath.Join(home, ".local", "state", "clawsetup"))
+	// The flags of a whole answer, but for the key.
+	e.Setenv("CLAUDE", claude)
+	return nil
+}
+
+func of(ts *testscript.TestScript) *theatre { return ts.Value(theatreKey{}).(*theatre) }
+
+// code N CMD ARGS... runs CMD and wants exit code N. "<FILE" as the first argument
+// after N is its standard input; $FULL stands for all flags that answer init.
+func cmdCode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code N [<FILE] CMD ARGS...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	args = args[1:]
+	var stdin *os.File
+	if in, ok := strings.CutPrefix(args[0], "<"); ok {
+		stdin, err = os.Open(ts.MkAbs(in))
+		ts.Check(err)
+		defer func() { _ = stdin.Close() }()
+		args = args[1:]
+	}
+	args = expandFull(ts, args)
+	path, err := exec.LookPath(args[0])
+	ts.Check(err)
+	cmd := exec.Command(path, args[1:]...)
+	cmd.Dir, cmd.Env = ts.MkAbs("."), scriptEnv(ts)
+	if stdin != nil {
+		cmd.Stdin = stdin
+	}
+	var out, errOut strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &errOut
+	err = cmd.Run()
+	ts.Check(os.WriteFile(ts.MkAbs("out"), []byte(out.String()), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs("err"), []byte(errOut.String()), 0o600))
+	got := cmd.ProcessState.ExitCode()
+	ts.Logf("[exit %d]\n--- stdout\n%s--- stderr\n%s", got, out.String(), errOut.String())
+	if got != want {
+		ts.Fatalf("exit code %d, want %d (%v)", got, want, err)
+	}
+}
+
+// expandFull replaces the word FULL by the flags that answer every question of
+// init but the key.
+func expandFull(ts *testscript.TestScript, args []string) []string {
+	var out []string
+	for _, a := range args {
+		if a != "FULL" {
+			out = append(out, a)
+			continue
+		}
+		out = append(out, "--yes", "--api-base", ts.Getenv("API"), "--allow-private-api", "--image", ts.Getenv("IMAGE"),
+			"--trust-first-use", "--store", "docker", "--port", ts.Getenv("PORT"))
+	}
+	return out
+}
+
+func scriptEnv(ts *testscript.TestScript) []string {
+	var env []string
+	for _, name := range []string{
+		"PATH", "HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "TERM", "LANG", "KILL_AT",
+		"OPENCLAW_CONFIG_PATH", "DOCKER_CONFIG", "NO_COLOR", "TMPDIR",
+	} {
+		if v := ts.Getenv(name); v != "" {
+			env = append(env, name+"="+v)
+		}
+	}
+	return env
+}
+
+// cloud revoke|add KEY, disconnect|connect MODEL, fail N limited|server|drop|garbage,
+// heal: changes what the simulator of cloud.ru answers.
+func cmdCloud(ts *testscript.TestScript, _ bool, args []string) {
+	c := of(ts).cloud
+	switch args[0] {
+	case "revoke":
+		c.RevokeKey(secrets.New([]byte(args[1])))
+	case "disconnect":
+		c.Disconnect(args[1])
+	case "fail":
+		n, err := strconv.Atoi(args[1])
+		ts.Check(err)
+		c.Fail(n, map[string]cloudrutest.Fault{
+			"limited": cloudrutest.RateLimit(0), "server": cloudrutest.Refuse(503, "unavailable", "try later"),
+			"drop": cloudrutest.Drop(), "garbage": cloudrutest.Body(200, "application/json", []byte("{")),
+			"escape": cloudrutest.Refuse(418, "teapot", "\x1b[2Jgone\u202e"),
+		}[args[2]])
+	case "heal":
+		c.Heal()
+	case "asked":
+		want, err := strconv.Atoi(args[1])
+		ts.Check(err)
+		if got := len(c.Requests()); got != want {
+			ts.Fatalf("cloud.ru was asked %d times, want %d", got, want)
+		}
+	default:
+		ts.Fatalf("cloud %v?", args)
+	}
+}
+
+// registry repush SEED: the tag names another image from now on, $DIGEST2.
+// registry lie NAME: it serves something else than it should.
+func cmdRegistry(ts *testscript.TestScript, _ bool, args []string) {
+	r := of(ts).registry
+	switch args[0] {
+	case "repush":
+		seed, err := strconv.ParseUint(args[1], 10, 64)
+		ts.Check(err)
+		p, err := r.PushProxy("legard/claude-code-proxy", "latest", imagetest.ProxyOptions{Seed: seed})
+		ts.Check(err)
+		ts.Setenv("DIGEST2", p.Digest)
+	case "lie":
+		r.Tell(map[string]imagetest.Lie{
+			"header": imagetest.FalseHeader, "manifest": imagetest.SwappedManifest, "blob": imagetest.SwappedBlob,
+			"huge": imagetest.HugeManifest, "type": imagetest.ConfusedType, "truth": imagetest.Truth,
+		}[args[1]])
+	default:
+		ts.Fatalf("registry %v?", args)
+	}
+}
+
+// listen PORT: somebody else listens on 127.0.0.1:PORT until the script ends.
+func cmdListen(ts *testscript.TestScript, _ bool, args []string) {
+	l, err := net.Listen("tcp4", "127.0.0.1:"+args[0])
+	ts.Check(err)
+	ts.Defer(func() { _ = l.Close() })
+}
+
+// lines FILE N: the file has N lines.
+func cmdLines(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	if got := strings.Count(ts.ReadFile(args[0]), "\n"); got != want {
+		ts.Fatalf("%s has %d lines, want %d", args[0], got, want)
+	}
+}
+
+// snapshot NAME DIR remembers every file under DIR; unchanged NAME DIR wants them
+// and no others, with the same modes and contents.
+func cmdSnapshot(ts *testscript.TestScript, _ bool, args []string) {
+	tree, err := readTree(ts.MkAbs(args[1]))
+	ts.Check(err)
+	of(ts).trees[args[0]] = tree
+}
+
+func cmdUnchanged(ts *testscript.TestScript, _ bool, args []string) {
+	now, err := readTree(ts.MkAbs(args[1]))
+	ts.Check(err)
+	before := of(ts).trees[args[0]]
+	for name, v := range before {
+		if now[name] != v {
+			ts.Fatalf("%s changed", name)
+		}
+	}
+	for name := range now {
+		if _, ok := before[name]; !ok {
+			ts.Fatalf("%s is new", name)
+		}
+	}
+}
+
+// readTree maps what is under root, folders included, to mode and content.
+func readTree(root string) (map[string]string, error) {
+	out := map[string]string{}
+	err := filepath.WalkDir(root, func(path string, e os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		st, err := e.Info()
+		if err != nil {
+			return err
+		}
+		content := ""
+		if st.Mode().IsRegular() {
+			b, err := os.ReadFile(path)
+			if err != nil && !errors.Is(err, os.ErrPermission) {
+				return err
+			}
+			content = string(b)
+		}
+		out[strings.TrimPrefix(path, root)] = st.Mode().String() + " " + content
+		return nil
+	})
+	return out, err
+}
+
+// hold FILE: somebody holds the lock FILE until the script ends.
+func cmdHold(ts *testscript.TestScript, _ bool, args []string) {
+	me := files.Holder{PID: 4242, User: "anna", Command: "clawsetup", Since: time.Now()}
+	l, err := (&files.Disk{}).Acquire(context.Background(), ts.MkAbs(args[0]), me, 0, nil)
+	ts.Check(err)
+	ts.Defer(func() { _ = l.Release() })
+}
+
+// mode PERM FILE: the file has exactly these permissions.
+func cmdMode(ts *testscript.TestScript, _ bool, args []string) {
+	st, err := os.Stat(ts.MkAbs(args[1]))
+	ts.Check(err)
+	if got := fmt.Sprintf("%04o", st.Mode().Perm()); got != args[0] {
+		ts.Fatalf("%s has mode %s, want %s", args[1], got, args[0])
+	}
+}
+
+// make huge|fifo|foreign|unreadable|bytes FILE [TEXT]: awkward files.
+func cmdMake(ts *testscript.TestScript, _ bool, args []string) {
+	path := ts.MkAbs(args[1])
+	ts.Check(os.MkdirAll(filepath.Dir(path), 0o700))
+	switch args[0] {
+	case "huge":
+		ts.Check(os.WriteFile(path, make([]byte, 9<<20), 0o600))
+	case "fifo":
+		ts.Check(syscall.Mkfifo(path, 0o600))
+	case "foreign":
+		ts.Check(os.WriteFile(path, []byte("{}\n"), 0o644))
+		ts.Check(os.Chown(path, 12345, 12345))
+	case "unreadable":
+		ts.Check(os.WriteFile(path, []byte("{}\n"), 0o000))
+	case "bytes":
+		s, err := strconv.Unquote(`"` + args[2] + `"`)
+		ts.Check(err)
+		ts.Check(os.WriteFile(path, []byte(s), 0o600))
+	case "megabyte":
+		ts.Check(os.WriteFile(path, []byte(strings.Repeat("k", 1<<20)), 0o600))
+	default:
+		ts.Fatalf("make %v?", args)
+	}
+}
+
+func unusedPort() (string, error) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = l.Close() }()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	return port, err
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"fmt"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+
+	"github.com/clawsetup/clawsetup/ui"
+)
+
+// Set by the release build; a build by hand takes them from the Go tool.
+var (
+	version = ""
+	commit  = ""
+	date    = ""
+)
+
+// build is what `version --json` prints.
+type build struct {
+	Version string            `json:"version"`
+	Commit  string            `json:"commit"`
+	Date    string            `json:"date"`
+	Go      string            `json:"go"`
+	Modules map[string]string `json:"modules"`
+}
+
+func buildVersion() string { return readBuild().Version }
+
+func readBuild() build {
+	b := build{Version: version, Commit: commit, Date: date, Modules: map[string]string{}}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return b
+	}
+	b.Go = info.GoVersion
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision" && b.Commit == "":
+			b.Commit = s.Value
+		case s.Key == "vcs.time" && b.Date == "":
+			b.Date = s.Value
+		}
+	}
+	if b.Version == "" {
+		b.Version = info.Main.Version
+	}
+	for _, m := range info.Deps {
+		if m.Replace != nil {
+			m = m.Replace
+		}
+		b.Modules[m.Path+"@"+m.Version] = m.Sum
+	}
+	return b
+}
+
+func (a *app) versionCommand(u *ui.UI) *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use: "version", Short: u.T("cmd.version.short"), Args: usageArgs(cobra.NoArgs),
+		RunE: func(*cobra.Command, []string) error {
+			b := readBuild()
+			if asJSON {
+				return a.printJSON(b)
+			}
+			_, err := fmt.Fprintf(a.out, "clawsetup %s\n", b.Version)
+			return err
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, u.T("flag.json"))
+	return c
+}
