@@ -58,7 +58,7 @@ func (s *InitSession) contract(ctx context.Context) (openclaw.Contract, error) {
 	chosen := openclaw.Contract(s.draft.OpenClaw.Mode)
 	if s.draft.OpenClaw.Mode == "auto" {
 		if err != nil {
-			return openclaw.Plugin, nil
+			return openclaw.Plugin, nil //nolint:nilerr // without OpenClaw, what the current one understands
 		}
 		return install.Contract, nil
 	}
@@ -205,41 +205,6 @@ func (s *InitSession) mergeOpenClaw(ctx context.Context, params openclaw.Params,
 	}, nil
 }
 
-// withoutObsolete takes our keys of an earlier run that settings has no use for,
-// such as those of the other contract, out of current: the operator's earlier values
-// come back.
-func withoutObsolete(path string, current []byte, settings []openclaw.Setting, p *planner) ([]byte, []openclaw.Edit, error) {
-	i := slices.IndexFunc(p.past, func(t touched) bool { return t.first.Path == path })
-	if i < 0 || current == nil || p.past[i].last.After == "" {
-		return current, nil, nil
-	}
-	t := p.past[i]
-	var obsolete [][]string
-	for _, k := range keyPaths(t.keys) {
-		own := func(s openclaw.Setting) bool { return slices.Equal(s.Path, k) }
-		seen := func(o []string) bool { return slices.Equal(o, k) }
-		if !slices.ContainsFunc(settings, own) && !slices.ContainsFunc(obsolete, seen) {
-			obsolete = append(obsolete, k)
-		}
-	}
-	if len(obsolete) == 0 {
-		return current, nil, nil
-	}
-	var before []byte
-	if t.first.Before != "" {
-		b, err := p.snaps.Get(t.first.SnapshotBefore)
-		if err != nil {
-			return nil, nil, fmt.Errorf("reading %s as it was at first: %w", path, err)
-		}
-		before = b
-	}
-	applied, err := p.snaps.Get(t.last.SnapshotAfter)
-	if err != nil {
-		return nil, nil, fmt.Errorf("reading %s as it was written: %w", path, err)
-	}
-	return openclaw.Revert(current, applied, before, obsolete)
-}
-
 // ownSettings are the keys that the installed OpenClaw can hold: one that it does
 // not know is left out when it is no control, and an error otherwise.
 func (s *InitSession) ownSettings(ctx context.Context, params openclaw.Params) ([]openclaw.Setting, error) {
@@ -281,7 +246,7 @@ func (s *InitSession) validateOpenClaw(ctx context.Context, path string, after [
 	install, err := s.detect(ctx)
 	if err != nil {
 		p.plan.Notes = append(p.plan.Notes, Note{ID: "openclaw-not-validated", State: NotChecked})
-		return nil
+		return nil //nolint:nilerr // the note says that it was not checked
 	}
 	if !install.CanValidate {
 		p.plan.Notes = append(p.plan.Notes, Note{ID: "openclaw-cannot-validate", State: NotChecked, Args: []any{install.Version}})

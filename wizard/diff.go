@@ -3,12 +3,9 @@ package wizard
 import (
 	"fmt"
 	"io/fs"
-	"regexp"
 	"strings"
 
 	"github.com/aymanbagabas/go-udiff"
-
-	"github.com/clawsetup/clawsetup/wizard/text"
 )
 
 // LineKind is the role of a line in a diff.
@@ -55,6 +52,7 @@ const widestLine = 400
 func Diff(c Change) FileDiff {
 	out := FileDiff{Path: c.Path, Mode: modeChange(c)}
 	before, after := lines(c.Before.Data), lines(c.After.Data)
+	hide := newRedactor(c.Before.Data, c.After.Data)
 	edits := udiff.Strings(before, after)
 	unified, err := udiff.ToUnifiedDiff("before", "after", before, edits, 3)
 	if err != nil {
@@ -64,14 +62,8 @@ func Diff(c Change) FileDiff {
 	for _, h := range unified.Hunks {
 		out.Lines = append(out.Lines, DiffLine{Hunk, fmt.Sprintf("@ line %d", max(h.FromLine, h.ToLine))})
 		for _, l := range h.Lines {
-			kind := Context
-			switch l.Kind {
-			case udiff.Insert:
-				kind = Added
-			case udiff.Delete:
-				kind = Removed
-			}
-			out.Lines = append(out.Lines, DiffLine{kind, cleanLine(l.Content)})
+			kind := map[udiff.OpKind]LineKind{udiff.Insert: Added, udiff.Delete: Removed, udiff.Equal: Context}[l.Kind]
+			out.Lines = append(out.Lines, DiffLine{kind, hide.line(l.Content)})
 		}
 	}
 	return out
@@ -86,31 +78,6 @@ func lines(b []byte) string {
 	}
 	return s
 }
-
-func cleanLine(s string) string {
-	s = strings.TrimRight(s, "\r\n")
-	trimmed := strings.TrimLeft(s, " \t")
-	indent := strings.Repeat(" ", len(s)-len(trimmed))
-	return indent + text.Clean(Redact(trimmed), widestLine)
-}
-
-// credential matches a setting whose name says that its value is a secret, in
-// JSON, JSON5 and YAML; quoted values and bare ones.
-var credential = regexp.MustCompile(`(?i)(["']?[\w.-]*(?:token|secret|passw|passphrase|api_?key|apikey|credential|bearer|auth_?key|private_?key)[\w.-]*["']?\s*[:=]\s*)("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^\s,{}\[\]]+)`)
-
-// Redact hides the values of credential-like settings in one line of text. Values
-// that cannot be secrets (true, false, null, numbers) stay readable.
-func Redact(line string) string {
-	return credential.ReplaceAllStringFunc(line, func(m string) string {
-		g := credential.FindStringSubmatch(m)
-		if harmless.MatchString(g[2]) {
-			return m
-		}
-		return g[1] + `"[hidden]"`
-	})
-}
-
-var harmless = regexp.MustCompile(`^(?:true|false|null|\d{1,9}|""|''|\|)$`)
 
 func modeChange(c Change) string {
 	switch {

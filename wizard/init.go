@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/wizard/claude"
@@ -30,6 +29,9 @@ type Given struct {
 	AllowPrivate bool
 	// TrustFirstUse is the consent --trust-first-use.
 	TrustFirstUse bool
+	// NewJournal begins a journal anew although an earlier one is missing; the new
+	// one names what was lost.
+	NewJournal bool
 	// DryRun: nothing is written, not even a probe of the keyring, and the key may
 	// be missing.
 	DryRun bool
@@ -248,9 +250,6 @@ func (s *InitSession) reopen(id string) {
 	}
 	s.trail = s.trail[:i]
 }
-
-// budget bounds the network work of one answer.
-const budget = 30 * time.Second
 
 // ErrNoSuchOption says that an answer is none of the choices.
 var ErrNoSuchOption = errors.New("is none of the choices")

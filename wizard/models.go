@@ -2,7 +2,6 @@ package wizard
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -175,24 +174,24 @@ func buildModel(ctx context.Context, s *InitSession, q *Question) error {
 			Columns: []string{tokens(m.Context), price(m), data},
 		})
 	}
-	q.Default, err = s.modelDefault(ctx, q.ID)
-	return err
+	q.Default = s.modelDefault(ctx, q.ID)
+	return nil
 }
 
 // modelDefault is the present model of that size, or the one of the preset that
 // was named, or of the default one.
-func (s *InitSession) modelDefault(ctx context.Context, id string) (string, error) {
+func (s *InitSession) modelDefault(ctx context.Context, id string) string {
 	have := map[string]string{"big-model": s.draft.Models.Big.ID, "middle-model": s.draft.Models.Middle.ID, "small-model": s.draft.Models.Small.ID}[id]
 	if have != "" {
 		if _, err := s.find(ctx, have); err == nil {
-			return have, nil
+			return have
 		}
 	}
 	m, err := s.choosePreset(ctx, orElse(s.given.Values["preset"], presetDefault))
 	if err != nil {
-		return "", nil //nolint:nilerr // no preset fits this catalogue: there is no default, the operator chooses
+		return "" // no preset fits this catalogue: the operator chooses
 	}
-	return map[string]string{"big-model": m.Big.ID, "middle-model": m.Middle.ID, "small-model": m.Small.ID}[id], nil
+	return map[string]string{"big-model": m.Big.ID, "middle-model": m.Middle.ID, "small-model": m.Small.ID}[id]
 }
 
 // acceptModel keeps one model; the last one asked also proves the key.
@@ -242,10 +241,4 @@ func price(m cloudru.Model) string {
 	}
 	f := func(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 	return f(m.PromptPrice) + " / " + f(m.OutputPrice)
-}
-
-// isRefusal tells whether err says that cloud.ru does not accept the key.
-func isRefusal(err error) bool {
-	var e *cloudru.Error
-	return errors.As(err, &e) && e.Kind == cloudru.WrongKey
 }

@@ -117,6 +117,7 @@ func (s *InitSession) Plan(ctx context.Context) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	v.restart = s.given.NewJournal
 	p, err := s.w.newPlanner(ctx, v)
 	if err != nil {
 		return nil, err
@@ -246,20 +247,6 @@ func (s *InitSession) planAgent(ctx context.Context, p *planner) error {
 		return nil
 	}
 	return s.agentPlan(ctx, p)
-}
-
-// planObsolete takes back the files of an earlier set-up that this one has no use
-// for: another folder, another contract, another openclaw.json.
-func (s *InitSession) planObsolete(_ context.Context, p *planner) error {
-	for _, t := range p.past {
-		if p.wanted[t.first.Path] || t.last.After == t.first.Before {
-			continue
-		}
-		if err := p.restore(t, Change{Why: "file-obsolete", event: journal.SetupRemoved}); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // planNotes says what the operator consents to, and what was found.

@@ -131,9 +131,9 @@ func buildKey(ctx context.Context, s *InitSession, q *Question) error {
 // acceptKey proves the key (A5, S-04). A refusal of the model alone leaves the key
 // possible: it is proved again with the model that is chosen.
 func acceptKey(ctx context.Context, s *InitSession, a Answer) error {
-	key, stored := a.Secret, false
-	if key.IsZero() {
-		key, stored = s.storedKey(ctx), true
+	key, stored, err := s.typedKey(ctx, a.Secret)
+	if err != nil {
+		return err
 	}
 	model, err := s.probeModel(ctx)
 	if err != nil {
@@ -146,6 +146,16 @@ func acceptKey(ctx context.Context, s *InitSession, a Answer) error {
 		return nil
 	}
 	return err
+}
+
+// typedKey is the new key, checked for what no key can hold, or the stored one
+// when nothing was typed.
+func (s *InitSession) typedKey(ctx context.Context, typed secrets.Secret) (key secrets.Secret, stored bool, err error) {
+	if typed.IsZero() {
+		return s.storedKey(ctx), true, nil
+	}
+	key, err = secrets.ParseAPIKey(typed.Expose())
+	return key, false, err
 }
 
 // probeModel is the small model as far as it is known before models are
@@ -180,7 +190,13 @@ func (s *InitSession) prove(ctx context.Context, question, model string) error {
 }
 
 func (s *InitSession) noteProof(question string, p cloudru.Proof) {
-	s.notes[question] = []Note{{ID: "key-proved", Args: []any{p.Model, p.Latency.Milliseconds()}}}
+	note := Note{ID: "key-proved", Args: []any{p.Model, p.Latency.Milliseconds()}}
+	for _, notes := range s.notes {
+		if slices.ContainsFunc(notes, func(n Note) bool { return n.ID == note.ID && n.Args[0] == p.Model }) {
+			return
+		}
+	}
+	s.notes[question] = []Note{note}
 }
 
 // withoutOpenClaw is true when no agent configuration is to be written.
@@ -200,6 +216,9 @@ func buildStore(ctx context.Context, s *InitSession, q *Question) error {
 		q.Notes = append(q.Notes, s.notes["store"]...)
 	}
 	q.Options = []Option{keyring, {Value: string(secrets.KindDocker)}}
+	if keyring.Disabled {
+		slices.Reverse(q.Options)
+	}
 	// What is in use stays the default, as long as it works; falling back to files
 	// is the operator's own choice, never ours.
 	if s.draft.Store == secrets.KindDocker {

@@ -78,6 +78,9 @@ func (s *RollbackSession) Missing(context.Context) [][]string { return nil }
 // Next implements Session: a rollback has no questions.
 func (s *RollbackSession) Next(context.Context) (*Question, error) { return nil, nil }
 
+// Steps is the path that a screen shows: a rollback has none of its own.
+func (s *RollbackSession) Steps() []Step { return []Step{} }
+
 // Answer implements Session.
 func (s *RollbackSession) Answer(context.Context, *Question, Answer) error {
 	return errors.New("a rollback has no questions")
@@ -87,7 +90,7 @@ func (s *RollbackSession) Answer(context.Context, *Question, Answer) error {
 func (s *RollbackSession) Back() bool { return false }
 
 // Plan implements Session.
-func (s *RollbackSession) Plan(ctx context.Context) (*Plan, error) {
+func (s *RollbackSession) Plan(context.Context) (*Plan, error) {
 	p := &planner{w: s.w, vault: s.vault, snaps: s.snaps, plan: &Plan{vault: s.vault}, wanted: map[string]bool{}}
 	for _, t := range s.targets {
 		c := Change{Why: "file-rolled-back", Controls: []string{"R-02"}, event: journal.ConfigRolledBack, adapt: s.adapt}

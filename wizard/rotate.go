@@ -102,27 +102,31 @@ func (s *RotateSession) Next(ctx context.Context) (*Question, error) {
 	return nil, s.Answer(ctx, q, Answer{Secret: s.opts.Key})
 }
 
+// Steps is the path that a screen shows.
+func (s *RotateSession) Steps() []Step { return []Step{StepKey} }
+
 // Answer implements Session: the new key is proved before anything is written.
 func (s *RotateSession) Answer(ctx context.Context, _ *Question, a Answer) error {
-	if a.Secret.IsZero() {
-		return secrets.ErrEmpty
+	key, err := secrets.ParseAPIKey(a.Secret.Expose())
+	if err != nil {
+		return err
 	}
 	old, err := s.store.Get(ctx, secrets.APIKey)
 	if err != nil && !errors.Is(err, secrets.ErrNotFound) {
 		return fmt.Errorf("reading the present key: %w", err)
 	}
-	if old.Equal(a.Secret) {
+	if old.Equal(key) {
 		return hint.With(ErrSameKey, "same-key")
 	}
 	c, err := newClient(s.setup.API)
 	if err != nil {
 		return err
 	}
-	proof, err := c.Prove(ctx, a.Secret, s.setup.Models.Small.ID)
+	proof, err := c.Prove(ctx, key, s.setup.Models.Small.ID)
 	if err != nil {
 		return err
 	}
-	s.key = a.Secret
+	s.key = key
 	s.notes = []Note{{ID: "key-proved", Args: []any{proof.Model, proof.Latency.Milliseconds()}}}
 	return nil
 }

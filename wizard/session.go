@@ -80,12 +80,26 @@ const (
 	Absent
 )
 
+// stateNames are what JSON says of a State, whatever the language.
+var stateNames = [...]string{OK: "ok", Attention: "attention", Failed: "failed", NotChecked: "not checked", Absent: "absent"}
+
+// String is the state's name in English.
+func (s State) String() string {
+	if s < 0 || int(s) >= len(stateNames) {
+		return "unknown"
+	}
+	return stateNames[s]
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
 // Note is a finding with a state; its words are in the catalogue under
 // "note.<ID>", filled with Args. Args that are strings were cleaned.
 type Note struct {
-	ID    string
-	State State
-	Args  []any
+	ID    string `json:"id"`
+	State State  `json:"state"`
+	Args  []any  `json:"args,omitempty"`
 }
 
 // Progress is one step of Apply that is done, or has begun.

@@ -149,7 +149,7 @@ func (w *Wizard) imageNotes(img image.Image) []Note {
 	notes := []Note{
 		{ID: "image-digest", Args: []any{img.Digest}},
 		{ID: "image-platform", Args: []any{img.OS + "/" + img.Architecture, img.PlatformDigest}},
-		{ID: "image-size", Args: []any{img.Size / 1e6}},
+		{ID: "image-size", Args: []any{fmt.Sprintf("%.1f", float64(img.Size)/1e6)}},
 	}
 	if img.Created.IsZero() {
 		notes = append(notes, Note{ID: "image-built-unknown", State: NotChecked})

@@ -18,6 +18,8 @@ type vault struct {
 	dir   string // of the docker store
 	keys  journal.Keys
 	fresh bool
+	// restart says that the loss of an earlier journal is known.
+	restart bool
 }
 
 // openVault reads the keys of this host's journal. When there is no journal yet,
@@ -75,6 +77,9 @@ func (w *Wizard) openJournal(ctx context.Context, v *vault) (*journal.Log, error
 		if err := v.store.Set(ctx, name, secrets.New([]byte(hex.EncodeToString(key.Expose())))); err != nil {
 			return nil, fmt.Errorf("storing the journal's keys: %w", err)
 		}
+	}
+	if v.restart {
+		opts = append(opts, journal.WithRestart())
 	}
 	g := journal.Genesis{Store: string(v.store.Kind()), Detail: map[string]string{"dir": v.dir}}
 	l, err := journal.Create(ctx, w.Disk, w.Paths.State, v.keys, anchor, g, opts...)

@@ -49,20 +49,43 @@ func (a *app) runDemo(ctx context.Context, keep bool) (err error) {
 	if !keep {
 		defer func() { err = errors.Join(err, os.RemoveAll(home)) }()
 	}
-	stage, err := newStage(home)
+	stage, err := newStage(home) //nolint:contextcheck // the simulators live as long as the stage, close ends them
 	if err != nil {
 		return err
 	}
 	defer stage.close()
+	// What is shown of paths is relative to the scratch home as well.
+	if err := os.Setenv("HOME", home); err != nil {
+		return fmt.Errorf("moving into the scratch home: %w", err)
+	}
 	u.Line("demo.start", home, demoKey)
 	s, err := a.demoWizard(home, u).NewInit(ctx, stage.given(u.Mode() == ui.Unattended))
 	if err != nil {
 		return err
 	}
-	if _, _, err := u.Run(ctx, s, "demo"); err != nil {
+	if _, _, err := u.Run(ctx, demoSession{s}, "demo"); err != nil {
 		return err
 	}
 	return a.listDemo(u, home, keep)
+}
+
+// demoSession ends with the set-up: there is nothing to start in a demo.
+type demoSession struct{ wizard.Session }
+
+// Plan implements wizard.Session.
+func (s demoSession) Plan(ctx context.Context) (*wizard.Plan, error) {
+	p, err := s.Session.Plan(ctx)
+	if p != nil {
+		p.Next = nil
+	}
+	return p, err
+}
+
+// Apply implements wizard.Session.
+func (s demoSession) Apply(ctx context.Context, p *wizard.Plan, report func(wizard.Progress)) (wizard.Result, error) {
+	r, err := s.Session.Apply(ctx, p, report)
+	r.Next = nil
+	return r, err
 }
 
 // stage is what the demo plays on.
@@ -103,7 +126,7 @@ func writePretendClaude(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("making the scratch home: %w", err)
 	}
-	if err := os.WriteFile(path, []byte(script), 0o700); err != nil {
+	if err := os.WriteFile(path, []byte(script), 0o700); err != nil { //nolint:gosec // a program must be executable
 		return fmt.Errorf("making the scratch home: %w", err)
 	}
 	return nil

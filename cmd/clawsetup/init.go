@@ -19,6 +19,7 @@ type initOptions struct {
 	key     keyOptions
 
 	allowPrivate, trustFirstUse bool
+	newJournal                  bool
 	dryRun, yes, json           bool
 }
 
@@ -43,6 +44,7 @@ func (a *app) initCommand(u *ui.UI) *cobra.Command {
 	o.key.bind(c, u)
 	f.BoolVar(&o.allowPrivate, "allow-private-api", false, u.T("flag.allow-private-api"))
 	f.BoolVar(&o.trustFirstUse, "trust-first-use", false, u.T("flag.trust-first-use"))
+	f.BoolVar(&o.newJournal, "new-journal", false, u.T("flag.new-journal"))
 	f.BoolVar(&o.dryRun, "dry-run", false, u.T("flag.dry-run"))
 	f.BoolVar(&o.yes, "yes", false, u.T("flag.yes"))
 	f.BoolVar(&o.json, "json", false, u.T("flag.json"))
@@ -83,7 +85,7 @@ func (a *app) initGiven(w *wizard.Wizard, u *ui.UI, o *initOptions) (wizard.Give
 	}
 	g := wizard.Given{
 		Values: map[string]string{}, Key: key, KeyLabel: o.key.label,
-		AllowPrivate: o.allowPrivate, TrustFirstUse: o.trustFirstUse, DryRun: o.dryRun,
+		AllowPrivate: o.allowPrivate, TrustFirstUse: o.trustFirstUse, NewJournal: o.newJournal, DryRun: o.dryRun,
 	}
 	for name, value := range o.answers {
 		g.Values[name] = *value

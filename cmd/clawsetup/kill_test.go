@@ -20,13 +20,13 @@ import (
 // scratch is a home with simulators, for tests that run the program as a process of
 // its own.
 type scratch struct {
-	t     *testing.T
+	t     testing.TB
 	home  string
 	flags []string
 	env   []string
 }
 
-func newScratch(t *testing.T, keys ...string) *scratch {
+func newScratch(t testing.TB, keys ...string) *scratch {
 	t.Helper()
 	s := &scratch{t: t, home: t.TempDir()}
 	var opts []cloudrutest.Option
@@ -66,7 +66,7 @@ func (s *scratch) program(name, body string) {
 func (s *scratch) run(stdin, kill string, args ...string) (out string, code int, killed bool) {
 	s.t.Helper()
 	cmd := exec.Command(programPath(s.t), args...)
-	cmd.Env, cmd.Dir = append(s.env, "KILL_AT="+kill), s.home
+	cmd.Env, cmd.Dir = append([]string{"KILL_AT=" + kill}, s.env...), s.home
 	cmd.Stdin = strings.NewReader(stdin)
 	var buf bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &buf, &buf
@@ -77,7 +77,7 @@ func (s *scratch) run(stdin, kill string, args ...string) (out string, code int,
 
 // programPath is this test binary under the name of the program, as testscript
 // installs it.
-func programPath(t *testing.T) string {
+func programPath(t testing.TB) string {
 	t.Helper()
 	path, err := exec.LookPath("clawsetup")
 	check(t, err)
@@ -111,7 +111,7 @@ func (s *scratch) whole(at int, keys ...string) {
 	if !known {
 		s.t.Fatalf("step %d: the key is none of the two", at)
 	}
-	check(s.t, filepath.WalkDir(s.home, func(path string, e os.DirEntry, err error) error {
+	check(s.t, filepath.WalkDir(s.home, func(path string, _ os.DirEntry, err error) error {
 		if err == nil && (strings.HasSuffix(path, ".clawsetup-tmp") || strings.HasSuffix(path, ".prev") || strings.HasSuffix(path, ".next")) {
 			s.t.Errorf("step %d: %s is left behind", at, path)
 		}
@@ -185,7 +185,7 @@ func (s *scratch) save() (restore func()) {
 	}
 }
 
-func check(t *testing.T, err error) {
+func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/clawsetup/clawsetup/secrets"
@@ -55,21 +57,37 @@ func mortalApp() *app {
 
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script", Setup: func(e *testscript.Env) error { return newStageFor(e) },
+		Dir: "testdata/script", Setup: newStageFor,
 		UpdateScripts:       os.Getenv("UPDATE") != "",
 		RequireExplicitExec: true,
-		Condition: func(cond string) (bool, error) {
-			if cond == "root" {
-				return os.Getuid() == 0, nil
-			}
-			return false, fmt.Errorf("unknown condition %q", cond)
-		},
+		Condition:           condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": cmdCode, "cloud": cmdCloud, "registry": cmdRegistry, "listen": cmdListen, "lines": cmdLines,
 			"snapshot": cmdSnapshot, "unchanged": cmdUnchanged, "tui": cmdTUI, "hold": cmdHold, "mode": cmdMode,
 			"make": cmdMake,
 		},
 	})
+}
+
+// parts are the real programs that .ci/parts starts, and the variables that tell.
+var parts = map[string]string{
+	"keyring": "CLAWSETUP_TEST_SECRET_SERVICE", "registry": "CLAWSETUP_TEST_REGISTRY", "openclaw": "CLAWSETUP_TEST_OPENCLAW",
+}
+
+// condition knows [root] and the real parts. In CI a missing part is an error.
+func condition(cond string) (bool, error) {
+	if cond == "root" {
+		return os.Getuid() == 0, nil
+	}
+	name, known := parts[cond]
+	if !known {
+		return false, fmt.Errorf("unknown condition %q", cond)
+	}
+	there := os.Getenv(name) != ""
+	if !there && os.Getenv("CI") == "true" {
+		return false, fmt.Errorf("%s is not set: this part may not be skipped in CI", name)
+	}
+	return there, nil
 }
 
 // theatre is what one script plays on.
@@ -131,8 +149,8 @@ func (th *theatre) environment(e *testscript.Env, vars map[string]string) error 
 	e.Setenv("LANG", "C")
 	e.Setenv("CONFIG", filepath.Join(home, ".config", "clawsetup"))
 	e.Setenv("STATE", filepath.Join(home, ".local", "state", "clawsetup"))
-	// The flags of a whole answer, but for the key.
-	e.Setenv("CLAUDE", claude)
+	e.Setenv("BUS", os.Getenv("DBUS_SESSION_BUS_ADDRESS"))
+	e.Setenv("OPENCLAW_BIN", filepath.Dir(os.Getenv("CLAWSETUP_TEST_OPENCLAW")))
 	return nil
 }
 
@@ -233,7 +251,8 @@ func cmdCloud(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // registry repush SEED: the tag names another image from now on, $DIGEST2.
-// registry lie NAME: it serves something else than it should.
+// registry lie NAME: it serves something else than it should. registry real SEED
+// pushes to Debian's registry instead, $IMAGE and $DIGEST.
 func cmdRegistry(ts *testscript.TestScript, _ bool, args []string) {
 	r := of(ts).registry
 	switch args[0] {
@@ -243,6 +262,16 @@ func cmdRegistry(ts *testscript.TestScript, _ bool, args []string) {
 		p, err := r.PushProxy("legard/claude-code-proxy", "latest", imagetest.ProxyOptions{Seed: seed})
 		ts.Check(err)
 		ts.Setenv("DIGEST2", p.Digest)
+	case "real":
+		repo := fmt.Sprintf("%s/clawsetup-test/proxy-%d", os.Getenv("CLAWSETUP_TEST_REGISTRY"), os.Getpid())
+		tag, err := name.NewTag(repo + ":latest")
+		ts.Check(err)
+		seed, err := strconv.ParseUint(args[1], 10, 64)
+		ts.Check(err)
+		p, err := imagetest.PushProxyTo(tag, http.DefaultTransport, imagetest.ProxyOptions{Seed: seed})
+		ts.Check(err)
+		ts.Setenv("IMAGE", p.Reference)
+		ts.Setenv("DIGEST", p.Digest)
 	case "lie":
 		r.Tell(map[string]imagetest.Lie{
 			"header": imagetest.FalseHeader, "manifest": imagetest.SwappedManifest, "blob": imagetest.SwappedBlob,

@@ -127,7 +127,7 @@ func TestEveryStepCanFail(t *testing.T) {
 		path := filepath.Join(dir, "f")
 		must(t, os.WriteFile(path, []byte("old"), 0o600))
 		n := 0
-		d := &files.Disk{Before: func(op files.Op) error {
+		d := &files.Disk{Before: func(files.Op) error {
 			if n++; n > fail {
 				return syscall.ENOSPC
 			}

@@ -121,7 +121,7 @@ func credentialsFile() string {
 	for _, file := range []string{docker, os.Getenv("REGISTRY_AUTH_FILE"),
 		filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "containers", "auth.json"),
 		filepath.Join(config, "containers", "auth.json")} {
-		if info, err := os.Stat(file); err == nil && !info.IsDir() { //nolint:gosec // the operator's own environment, only to name the file
+		if info, err := os.Stat(file); err == nil && !info.IsDir() {
 			return file
 		}
 	}

@@ -33,7 +33,7 @@ func (p Params) backend() map[string]any {
 // pluginIndex is the plugin's program around its one datum, which is JSON and so
 // cannot end the statement it stands in. The hooks say that no tool is ever on:
 // what OpenClaw asks for a restricted run already holds for every run.
-const pluginIndex = `// Written by clawsetup. Edits are reported by "clawsetup doctor" and overwritten.
+const pluginIndex = `// Written by clawsetup. "clawsetup init" shows edits and takes them back.
 const config = %s;
 
 export default {

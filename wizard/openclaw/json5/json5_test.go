@@ -250,13 +250,13 @@ func comments(t *testing.T, b []byte) (n int) {
 	t.Helper()
 	for i := 0; i < len(b); {
 		p := &parser{src: b, pos: i}
-		switch {
-		case b[i] == '"' || b[i] == '\'':
+		switch b[i] {
+		case '"', '\'':
 			if _, err := p.parseString(); err != nil {
 				t.Fatal(err)
 			}
 			i = p.pos
-		case b[i] == '/':
+		case '/':
 			if err := p.skipComment(); err != nil {
 				t.Fatal(err)
 			}
@@ -302,7 +302,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatal("an untouched document changed")
 		}
 		got, _ := d.Get(nil)
-		if json.Valid(b) && !reflect.DeepEqual(got, map[string]any(plain)) {
+		if json.Valid(b) && !reflect.DeepEqual(got, plain) {
 			t.Fatalf("JSON reads %#v, Parse reads %#v", plain, got)
 		}
 	})

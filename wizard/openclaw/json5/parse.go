@@ -127,12 +127,12 @@ func (p *parser) parseValue(depth int) (*node, error) {
 	}
 	start := p.pos
 	r, _ := p.peek()
-	switch {
-	case r == '{':
+	switch r {
+	case '{':
 		return p.parseObject(depth)
-	case r == '[':
+	case '[':
 		return p.parseArray(depth)
-	case r == '"' || r == '\'':
+	case '"', '\'':
 		s, err := p.parseString()
 		if err != nil {
 			return nil, err

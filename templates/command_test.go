@@ -1,0 +1,94 @@
+package templates
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestCommand(t *testing.T) {
+	for _, tt := range []struct {
+		name            string
+		entrypoint, cmd []string
+		dir             string
+		want            []string
+	}{
+		{"command alone", nil, []string{"python", "a.py"}, "/app", []string{"python", "a.py"}},
+		{"entrypoint alone", []string{"/proxy"}, nil, "", []string{"/proxy"}},
+		{"entrypoint with its arguments", []string{"tini", "--"}, []string{"python", "a.py"}, "/app", []string{"tini", "--", "python", "a.py"}},
+		{"shell form", nil, []string{"/bin/sh", "-c", "uv run a.py"}, "/app", []string{"/bin/sh", "-c", "uv run a.py"}},
+		{"uv", nil, []string{"uv", "run", "start_proxy.py"}, "/app", []string{"/app/.venv/bin/python", "/app/start_proxy.py"}},
+		{"uv by path and below", nil, []string{"/usr/bin/uv", "run", "src/main.py"}, "/app/", []string{"/app/.venv/bin/python", "/app/src/main.py"}},
+		{"uv split", []string{"uv", "run"}, []string{"a.py"}, "", []string{"/.venv/bin/python", "/a.py"}},
+		{"uv absolute script", nil, []string{"uv", "run", "/opt/a.py"}, "/app", []string{"/app/.venv/bin/python", "/opt/a.py"}},
+		{"uv with an option", nil, []string{"uv", "run", "--frozen", "a.py"}, "/app", []string{"uv", "run", "--frozen", "a.py"}},
+		{"uv with an argument", nil, []string{"uv", "run", "a.py", "-v"}, "/app", []string{"uv", "run", "a.py", "-v"}},
+		{"uv with a module", nil, []string{"uv", "run", "uvicorn"}, "/app", []string{"uv", "run", "uvicorn"}},
+		{"another runner", nil, []string{"npm", "run", "a.py"}, "/app", []string{"npm", "run", "a.py"}},
+		{"uv with a dash", nil, []string{"uv", "run", "-x.py"}, "/app", []string{"uv", "run", "-x.py"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := command(tt.entrypoint, tt.cmd, tt.dir)
+			if err != nil || !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("got %q, %v; want %q", got, err, tt.want)
+			}
+		})
+	}
+}
+
+func TestWrapperRefuses(t *testing.T) {
+	for name, tt := range map[string]struct {
+		cmd []string
+		dir string
+	}{
+		"no command":            {nil, "/"},
+		"empty program":         {[]string{"", "x"}, "/"},
+		"program like option":   {[]string{"-c", "x"}, "/"},
+		"NUL":                   {[]string{"a", "b\x00c"}, "/"},
+		"too long":              {[]string{"a", strings.Repeat("x", longestCommand)}, "/"},
+		"uv in a relative path": {[]string{"uv", "run", "a.py"}, "app"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := Wrapper(nil, tt.cmd, tt.dir)
+			if err == nil {
+				t.Fatalf("got %q", got)
+			}
+			if name != "no command" && !errors.Is(err, ErrValue) {
+				t.Errorf("not ErrValue: %v", err)
+			}
+		})
+	}
+}
+
+func TestHealthCommand(t *testing.T) {
+	for program, known := range map[string]bool{
+		"python": true, "/usr/bin/python3": true, "/app/.venv/bin/python3.12": true,
+		"/bin/sh": false, "uvicorn": false, "/usr/bin/python2.7": false, "pythonista": false, "/python/node": false,
+	} {
+		got := healthCommand([]string{program, "x.py"})
+		if known != (got != nil) {
+			t.Errorf("%s: %q", program, got)
+		}
+		if known && (got[0] != "CMD" || got[1] != program) {
+			t.Errorf("%s: asks with %q", program, got[:2])
+		}
+	}
+	c := uvRoot()
+	c.Cmd = []string{"/proxy"}
+	b, err := ComposeFile(c)
+	if err != nil || strings.Contains(string(b), "\n    healthcheck:") || !strings.Contains(string(b), "# No healthcheck: ") {
+		t.Errorf("an unknown interpreter has to be said, not guessed (%v):\n%s", err, b)
+	}
+}
+
+func TestQuoteShell(t *testing.T) {
+	for in, want := range map[string]string{
+		"": "''", "a": "a", "/a-b_c.d:e,f+g@h%i": "/a-b_c.d:e,f+g@h%i", "a b": "'a b'", "it's": `'it'\''s'`, "$x": "'$x'",
+		"~": "'~'", "a=b": "'a=b'", "*": "'*'", "#": "'#'", "a\nb": "'a\nb'", "é": "'é'", "!": "'!'",
+	} {
+		if got := quoteShell(in); got != want {
+			t.Errorf("%q: got %s, want %s", in, got, want)
+		}
+	}
+}

@@ -1,0 +1,5 @@
+//go:build !windows
+
+package templates
+
+const secretsDir = "/home/op/.config/clawsetup/secrets"

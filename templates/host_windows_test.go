@@ -1,0 +1,3 @@
+package templates
+
+const secretsDir = `C:\Users\op\AppData\Local\clawsetup\secrets`

@@ -1,0 +1,30 @@
+// Package templates renders the files of the proxy stack: the hardened compose
+// file, its seccomp profile, the model mapping in .env and the .gitignore block.
+//
+// Rendering is pure: the same values give the same bytes, nothing is read from
+// or written to the host, and no value can add a key or leave its quotes. What a
+// line is for stands beside it in the rendered file, by control id.
+package templates
+
+import "errors"
+
+const (
+	// Service is the name of the proxy's service in the compose file.
+	Service = "proxy"
+	// ContainerPort is the TCP port the proxy listens on inside its container.
+	ContainerPort = 8082
+	// SecretAPIKey names the compose secret, and the file in Compose.SecretsDir,
+	// that holds the cloud.ru API key.
+	SecretAPIKey = "cloudru_api_key" //nolint:gosec // a file name, not a key
+	// SecretProxyToken names the compose secret, and the file, that holds the
+	// token a client must show to the proxy (S-01).
+	SecretProxyToken = "proxy_token"
+	// LabelManaged marks containers and networks that belong to clawsetup.
+	LabelManaged = "clawsetup.managed"
+	// LabelRole tells what a marked container does in the stack.
+	LabelRole = "clawsetup.role"
+)
+
+// ErrValue says that a value cannot be put into a file; the text around it says
+// which value and why.
+var ErrValue = errors.New("invalid value")

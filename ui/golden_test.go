@@ -1,0 +1,102 @@
+package ui
+
+import (
+	"context"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/clawsetup/clawsetup/wizard"
+)
+
+var update = flag.Bool("update", false, "write the golden screens anew")
+
+// golden compares what is shown with testdata/golden/name.txt.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", "golden", name+".txt")
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(got+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(want) != got+"\n" {
+		t.Errorf("%s differs (go test ./ui -run Golden -update writes it):\n%s", name, got)
+	}
+}
+
+// goldenFake is a set-up whose screens look like real ones.
+func goldenFake() *fake {
+	f := newFake()
+	digest := "sha256:9f2c41aa07d3b6e15c8aa0f1d2c3b4a5968778695a4b3c2d1e0f9f2c41aa07d3"
+	trust := wizard.Question{ID: "trust", Step: wizard.StepImage, Kind: wizard.Choice, Flags: []string{"--trust-first-use"},
+		Options: []wizard.Option{{Value: "first-use", Attention: true}, {Value: "key"}, {Value: "other"}},
+		Notes: []wizard.Note{
+			{ID: "image-digest", Args: []any{digest}},
+			{ID: "image-built", Args: []any{"2026-09-14", 69}},
+			{ID: "image-size", Args: []any{214}},
+			{ID: "image-root", State: wizard.Attention, Args: []any{"65532:65532"}},
+			{ID: "image-command", Args: []any{"uv run start_proxy.py"}},
+			{ID: "image-untrusted", State: wizard.Attention},
+		}}
+	f.questions = []wizard.Question{f.questions[1], models(60), f.questions[2], trust, f.questions[0]}
+	f.refuse = func(_ *wizard.Question, v string) error {
+		if v == "wrong" {
+			return errWrongKey
+		}
+		return nil
+	}
+	return f
+}
+
+func TestGoldenScreens(t *testing.T) {
+	for _, lang := range []string{english, russian} {
+		synctest.Test(t, func(t *testing.T) {
+			s := open(t, goldenFake(), Options{Lang: lang}, 80, 24)
+			shot := func(name string) {
+				t.Helper()
+				s.pause()
+				golden(t, lang+"-80x24-"+name, s.view())
+			}
+			shot("1-check")
+			s.typ(enter)
+			s.typ("wrong" + enter)
+			shot("2-key-refused")
+			s.typ(canary)
+			shot("3-key")
+			s.typ(enter)
+			shot("4-models")
+			s.typ(enter)
+			s.typ("?")
+			shot("5-help")
+			s.typ(enter)
+			s.typ(enter)
+			shot("6-trust")
+			s.typ(enter)
+			shot("7-port")
+			s.typ(enter)
+			shot("8-review")
+			s.s.onApply = func(_ context.Context, report func(wizard.Progress)) error {
+				report(wizard.Progress{ID: "secret", Args: []any{"cloudru_api_key", "keyring"}, State: wizard.Durable})
+				report(wizard.Progress{ID: "file", Args: []any{s.s.plan.Changes[0].Path}, State: wizard.Begun})
+				time.Sleep(100 * time.Millisecond)
+				return nil
+			}
+			s.typ("a")
+			golden(t, lang+"-80x24-9-apply", s.view())
+			s.pause()
+			s.wait()
+		})
+	}
+}

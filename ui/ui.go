@@ -1,0 +1,223 @@
+// Package ui is clawsetup's terminal: it runs a wizard.Session as a full-screen
+// wizard, as plain line prompts or from flags alone, shows what was found and what
+// will change, and holds every text for people in English and Russian.
+//
+// It knows no Docker, no keyring and no file; it never draws a secret.
+package ui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"sync/atomic"
+	"syscall"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"github.com/clawsetup/clawsetup/ui/quietstart"
+	"github.com/clawsetup/clawsetup/wizard"
+	"github.com/clawsetup/clawsetup/wizard/files"
+	"github.com/clawsetup/clawsetup/wizard/hint"
+	"github.com/clawsetup/clawsetup/wizard/text"
+)
+
+// bubbletea is initialised by now; see package quietstart.
+func init() { quietstart.Restore() }
+
+// Options are the streams and the flags that every command has.
+type Options struct {
+	In       *os.File
+	Out, Err io.Writer
+	// Lang is "en" or "ru"; empty follows LC_ALL, LC_MESSAGES and LANG.
+	Lang string
+	// NoColor turns colours off; so does NO_COLOR.
+	NoColor bool
+	// Plain asks line by line, without drawing on the terminal.
+	Plain bool
+	// Yes takes the defaults and gives consent without asking.
+	Yes bool
+	// DryRun shows the plan and applies nothing.
+	DryRun bool
+	// JSON leaves Out to the caller: text for people goes to Err.
+	JSON bool
+}
+
+// UI talks to the operator.
+type UI struct {
+	o      Options
+	lang   string
+	mode   Mode
+	getenv func(string) string
+	// words says the state of a note in a word, for screen readers.
+	words bool
+	// dialogue is where questions and reviews go, report where results go.
+	dialogue, report writer
+	errors           writer
+	lines            *lineReader
+	// screen is the program that draws now, nil when none does.
+	screen atomic.Pointer[tea.Program]
+}
+
+// writer is a stream with the styles it can show.
+type writer struct {
+	io.Writer
+	theme theme
+	width int
+}
+
+// New returns the UI for one command.
+func New(o Options) *UI { return newUI(o, os.Getenv) }
+
+func newUI(o Options, getenv func(string) string) *UI {
+	if o.In == nil {
+		o.In = os.Stdin
+	}
+	if o.Out == nil {
+		o.Out = os.Stdout
+	}
+	if o.Err == nil {
+		o.Err = os.Stderr
+	}
+	u := &UI{o: o, lang: language(o.Lang, getenv), getenv: getenv, words: getenv("ACCESSIBLE") != "", lines: newLineReader(o.In)}
+	u.mode = mode(o, getenv)
+	u.errors = u.stream(o.Err)
+	u.report = u.stream(o.Out)
+	if o.JSON {
+		u.report = u.errors
+	}
+	u.dialogue = u.report
+	if !isTerminal(o.Out) && isTerminal(o.Err) && u.mode == PlainPrompts {
+		u.dialogue = u.errors
+	}
+	return u
+}
+
+func (u *UI) stream(w io.Writer) writer {
+	return writer{Writer: w, theme: newTheme(w, u.monochrome() || !isTerminal(w), false), width: plainWidth}
+}
+
+// plainWidth is where plain text wraps: as wide as the narrowest usual terminal.
+const plainWidth = 80
+
+func (u *UI) monochrome() bool {
+	return u.o.NoColor || u.getenv("NO_COLOR") != "" || u.getenv("TERM") == "dumb"
+}
+
+// T is the message id in the operator's language, filled with args; see
+// catalogues for the placeholders. An unknown id is shown itself, marked.
+func (u *UI) T(id string, args ...any) string {
+	if s, ok := lookUp(u.lang, id, args); ok {
+		return s
+	}
+	return unknown(id, args)
+}
+
+// has tells whether there is a message id.
+func (u *UI) has(id string) bool {
+	_, ok := message(u.lang, id)
+	return ok
+}
+
+// Lang is the language in use: "en" or "ru".
+func (u *UI) Lang() string { return u.lang }
+
+// ErrAborted is returned when the operator left: nothing was changed, or the
+// changes were undone.
+var ErrAborted = errors.New("aborted, nothing was changed")
+
+// MissingError says that questions are open and nobody can be asked.
+type MissingError struct {
+	// Flags are groups of alternatives: one flag of each group answers it.
+	Flags [][]string
+}
+
+// Error implements error.
+func (e *MissingError) Error() string {
+	groups := make([]string, len(e.Flags))
+	for i, g := range e.Flags {
+		groups[i] = strings.Join(g, " or ")
+	}
+	return "answers are missing: " + strings.Join(groups, "; ")
+}
+
+// Error prints err, and what can be done about it on a line of its own, to Err.
+func (u *UI) Error(err error) {
+	t := u.errors.theme
+	var missing *MissingError
+	if errors.As(err, &missing) {
+		u.errors.printf("%s\n", t.bad.Render(u.T("error.missing")))
+		for _, group := range missing.Flags {
+			u.errors.printf("  %s\n", strings.Join(group, " "+u.T("error.or")+" "))
+		}
+		return
+	}
+	if errors.Is(err, ErrAborted) {
+		u.errors.printf("%s\n", u.T("error.aborted"))
+		return
+	}
+	message, advice := u.explain(err)
+	u.errors.printf("%s %s\n", t.bad.Render(u.T("error.error")), message)
+	if advice != "" {
+		u.errors.printf("%s\n", hang("  ", advice, u.errors.width))
+	}
+}
+
+// Warn prints the message "note.<id>" as a warning to Err, before or after a run.
+func (u *UI) Warn(id string, args ...any) {
+	t := u.errors.theme
+	u.errors.printf("%s\n", hang(t.warn.Render(u.T("error.warning"))+" ", u.T("note."+id, args...), u.errors.width))
+}
+
+// Waiting says who holds the lock that is waited for. It may be called from any
+// goroutine, also while the screen is drawn.
+func (u *UI) Waiting(h files.Holder) {
+	s := u.T("busy.waiting", h.Command, h.PID, h.User, h.Since)
+	if p := u.screen.Load(); p != nil {
+		p.Send(waitingMsg(s))
+		return
+	}
+	u.errors.printf("%s\n", s)
+}
+
+// longestError bounds what a foreign error may fill of the screen.
+const longestError = 1000
+
+// explain splits err into its text, made safe, and the words of its hint.
+func (u *UI) explain(err error) (message, advice string) {
+	message = text.Clean(err.Error(), longestError)
+	if h, ok := hint.Of(err); ok {
+		advice = u.T("hint."+h.ID, h.Args...)
+	}
+	return message, advice
+}
+
+func (w writer) printf(format string, args ...any) {
+	// A stream that is gone takes nothing more; the exit code tells the rest.
+	_, _ = fmt.Fprintf(w.Writer, format, args...)
+}
+
+func (w writer) lines(lines []string) {
+	for _, l := range lines {
+		w.printf("%s\n", l)
+	}
+}
+
+// Run leads the operator through s: findings, questions, plan, review, consent,
+// and Apply. title is the name of the command, such as "init".
+//
+// It returns the Plan and, when it was applied, its Result. A dry run, and a Plan
+// that changes nothing, are never applied. The errors are ErrAborted,
+// *MissingError, and those of s.
+func (u *UI) Run(ctx context.Context, s wizard.Session, title string) (*wizard.Plan, wizard.Result, error) {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	s = guard{s}
+	if u.mode == FullScreen {
+		return u.runScreens(ctx, s, title)
+	}
+	return u.runLines(ctx, s)
+}

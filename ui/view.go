@@ -1,0 +1,192 @@
+package ui
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/clawsetup/clawsetup/wizard"
+)
+
+// margin is the blank cells at each side of the body.
+const margin = 2
+
+// inner is the width of the body.
+func (m *screens) inner() int { return max(m.width-2*margin, 16) }
+
+// bodyHeight is what the title line, the key line and their rules leave.
+func (m *screens) bodyHeight() int { return max(m.height-4, 1) }
+
+// View implements tea.Model. The frame has the size of the terminal whatever is in
+// it.
+func (m *screens) View() string {
+	if m.over || m.width < 1 {
+		return ""
+	}
+	rule := m.t.faint.Render(strings.Repeat("─", m.width))
+	out := []string{m.header(), rule}
+	body := m.body()
+	for i := range m.bodyHeight() {
+		l := ""
+		if i < len(body) {
+			l = ansi.Truncate(body[i], m.width, "…")
+		}
+		out = append(out, l)
+	}
+	keys := m.t.faint.Render(ansi.Truncate(" "+m.keyLine(), m.width, "…"))
+	return strings.Join(append(out, rule, keys), "\n")
+}
+
+func (m *screens) body() []string {
+	if m.help != nil {
+		return m.indent(m.help.window(m.bodyHeight()))
+	}
+	switch m.stage {
+	case stageAsk:
+		return m.indent(m.askBody())
+	case stageReview:
+		return m.reviewBody()
+	case stageApply:
+		return m.indent(m.applyBody())
+	default:
+		return m.checkBody()
+	}
+}
+
+func (m *screens) indent(lines []string) []string {
+	out := make([]string, len(lines))
+	for i, l := range lines {
+		if l != "" {
+			out[i] = strings.Repeat(" ", margin) + l
+		}
+	}
+	return out
+}
+
+// keyLine names the keys that do something now.
+func (m *screens) keyLine() string {
+	id := "keys.busy"
+	switch {
+	case m.op == nil && m.deaf():
+		return ""
+	case m.leaving:
+		id = "keys.leaving"
+	case m.stage == stageApply:
+		id = "keys.apply"
+	case m.op != nil && m.op.what == "answer":
+		id = "keys.answer"
+	case m.op != nil:
+	case m.help != nil:
+		id = "keys.help"
+	case m.stage == stageCheck:
+		id = "keys.check"
+	case m.stage == stageReview && m.u.o.DryRun:
+		id = "keys.review-dry"
+	case m.stage == stageReview:
+		id = "keys.review"
+	case m.field.filtering():
+		id = "keys.filter"
+	case m.field.sel != nil && len(m.field.q.Options) > filterFrom:
+		id = "keys.list"
+	case m.field.sel != nil:
+		id = "keys.choice"
+	case m.field.q.Kind == wizard.Text && m.field.q.Default != "":
+		id = "keys.default"
+	default:
+		id = "keys.text"
+	}
+	return m.u.T(id)
+}
+
+// relayout fits every text to the size of the terminal.
+func (m *screens) relayout() {
+	m.found.layout(m.inner())
+	if m.help != nil {
+		m.help.layout(m.inner())
+	}
+	if m.plan != nil {
+		m.review = m.u.review(m.t, m.plan, m.inner())
+		m.view.lines = m.review.lines
+	}
+}
+
+// busy is the line of the work under way, or none.
+func (m *screens) busy() []string {
+	if m.op == nil {
+		return nil
+	}
+	what := m.u.T("busy." + m.op.what)
+	if m.waiting != "" {
+		what = m.waiting
+	}
+	return []string{m.spinner() + " " + what}
+}
+
+var spinnerFrames = []rune("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
+
+func (m *screens) spinner() string {
+	return m.t.accent.Render(string(spinnerFrames[m.frame%len(spinnerFrames)]))
+}
+
+// checkHeight is the place for findings on the first screen.
+func (m *screens) checkHeight() int { return max(m.bodyHeight()-4, 1) }
+
+func (m *screens) checkBody() []string {
+	out := []string{"  " + m.t.bold.Render(m.u.T("q.check.title")), ""}
+	if m.bodyHeight() < 8 {
+		out = out[:1]
+	}
+	out = append(out, m.found.window(m.checkHeight())...)
+	if b := m.busy(); b != nil {
+		return append(append(out, ""), m.indent(b)...)
+	}
+	if n := m.found.below(m.checkHeight()); n > 0 {
+		return append(out, m.t.faint.Render("  "+m.u.T("screen.more", n)))
+	}
+	return append(append(out, ""), m.t.faint.Render(hang("  ", m.u.T("screen.nothing-yet"), m.width)))
+}
+
+// helpLines is the help of a question: its words, paragraph by paragraph.
+func (u *UI) helpLines(t theme, id string, width int) []string {
+	out := append(hangLines("", t.bold.Render(u.T("q."+id+".title")), width), "")
+	for paragraph := range strings.SplitSeq(u.T("q."+id+".help"), "\n") {
+		out = append(append(out, hangLines("", paragraph, width)...), "")
+	}
+	return out
+}
+
+// reviewHeight is the place for the plan on the review screen.
+func (m *screens) reviewHeight() int { return max(m.bodyHeight()-1, 1) }
+
+func (m *screens) reviewBody() []string {
+	h := m.reviewHeight()
+	m.view.to(m.view.top, h)
+	file := 0
+	for _, line := range m.review.files {
+		if line <= m.view.top+h/2 {
+			file++
+		}
+	}
+	where := fmt.Sprintf("%d%%", percent(m.view.top, len(m.view.lines)-h))
+	if file > 0 {
+		where = m.u.T("review.where", file, len(m.review.files)) + "   " + where
+	}
+	if m.op != nil {
+		where = m.busy()[0]
+	}
+	head := m.u.T("q.review.title")
+	if m.u.o.DryRun {
+		head = m.u.T("review.dry")
+	}
+	gap := max(m.inner()-ansi.StringWidth(head)-ansi.StringWidth(where), 2)
+	out := []string{"  " + m.t.bold.Render(head) + strings.Repeat(" ", gap) + m.t.faint.Render(where)}
+	return append(out, m.indent(m.view.window(h))...)
+}
+
+func percent(n, of int) int {
+	if of <= 0 {
+		return 100
+	}
+	return min(100*n/of, 100)
+}

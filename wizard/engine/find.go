@@ -1,0 +1,225 @@
+package engine
+
+import (
+	"fmt"
+	"net/url"
+	"path"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/clawsetup/clawsetup/templates"
+	"github.com/clawsetup/clawsetup/wizard/text"
+)
+
+func unless(detail string, ok func(service) bool) func(service) string {
+	return func(s service) string {
+		if ok(s) {
+			return ""
+		}
+		return detail
+	}
+}
+
+func clean(s string) string { return text.Clean(s, 60) }
+
+var digested = regexp.MustCompile(`.@sha256:[0-9a-f]{64}$`)
+
+func imageDigest(s service) string {
+	if s.Build != nil || !digested.MatchString(s.Image) {
+		return "its image is not pinned by digest"
+	}
+	return ""
+}
+
+// loopbackPort wants the literal address: localhost may also be ::1, which another
+// program can hold.
+func loopbackPort(s service) string {
+	for _, p := range s.Ports {
+		if p.HostIP != "127.0.0.1" || p.Mode == "host" {
+			return fmt.Sprintf("port %d is not published on 127.0.0.1 alone", p.Target)
+		}
+	}
+	return ""
+}
+
+func isSocket(v types.ServiceVolumeConfig) bool {
+	return strings.HasSuffix(v.Source, ".sock") || strings.HasSuffix(v.Target, ".sock")
+}
+
+func noNewPrivileges(s service) bool {
+	return slices.ContainsFunc(s.SecurityOpt, func(o string) bool {
+		return o == "no-new-privileges" || o == "no-new-privileges:true" || o == "no-new-privileges=true"
+	})
+}
+
+// seccompProfile accepts a file; "unconfined" and the engine's own "builtin" are
+// none of ours.
+func seccompProfile(s service) bool {
+	found := false
+	for _, o := range s.SecurityOpt {
+		if name, ok := option(o, "seccomp"); ok {
+			if path.Ext(name) != ".json" {
+				return false
+			}
+			found = true
+		}
+	}
+	return found
+}
+
+// confined looks at AppArmor, SELinux and the masked paths of /proc.
+func confined(s service) bool {
+	return !slices.ContainsFunc(s.SecurityOpt, func(o string) bool {
+		_, seccomp := option(o, "seccomp")
+		return !seccomp && (strings.HasSuffix(o, "unconfined") || strings.HasSuffix(o, "disable") || strings.HasSuffix(o, ":false") || strings.HasSuffix(o, "=false"))
+	})
+}
+
+func option(o, name string) (string, bool) {
+	rest, ok := strings.CutPrefix(o, name)
+	if !ok || rest == "" || (rest[0] != '=' && rest[0] != ':') {
+		return "", false
+	}
+	return rest[1:], true
+}
+
+// notRoot wants a number: a name means what the image's /etc/passwd says.
+func notRoot(s service) bool {
+	uid, _, _ := strings.Cut(s.User, ":")
+	n, err := strconv.ParseUint(uid, 10, 32)
+	return err == nil && n > 0
+}
+
+func tmpfs(s service) string {
+	for _, t := range s.Tmpfs {
+		_, list, _ := strings.Cut(t, ":")
+		options := strings.Split(list, ",")
+		sized := slices.ContainsFunc(options, func(o string) bool { return strings.HasPrefix(o, "size=") && o != "size=0" })
+		if !sized || !slices.Contains(options, "noexec") || !slices.Contains(options, "nosuid") || !slices.Contains(options, "nodev") {
+			return "a temporary file system is not limited in size, or can hold programs or devices"
+		}
+	}
+	return ""
+}
+
+func noCore(u *types.UlimitsConfig) bool {
+	return u != nil && u.Single == 0 && u.Soft == 0 && u.Hard == 0
+}
+
+func restart(s service) string {
+	count, ok := strings.CutPrefix(s.Restart, "on-failure:")
+	if n, err := strconv.Atoi(count); !ok || err != nil || n < 1 || n > 10 {
+		return "it is not restarted on failure with a small limit"
+	}
+	return ""
+}
+
+// health accepts a service without a check: not every image can ask itself.
+func health(s service) string {
+	h := s.HealthCheck
+	switch {
+	case h == nil:
+		return ""
+	case h.Disable:
+		return "its health check is switched off"
+	case strings.Contains(strings.Join(h.Test, " "), "test-connection"):
+		return "its health check makes a paid call"
+	case h.Interval == nil || time.Duration(*h.Interval) > 10*time.Second:
+		return "its health is checked less often than every 10 seconds"
+	}
+	return ""
+}
+
+func bounded(s service) bool {
+	return s.Logging != nil && s.Logging.Driver == "json-file" && s.Logging.Options["max-size"] != "" && s.Logging.Options["max-file"] != ""
+}
+
+func variable(s service, name string) string {
+	if v := s.Environment[name]; v != nil {
+		return *v
+	}
+	return ""
+}
+
+// secretWords are what a word of a variable's name must not be.
+var secretWords = []string{
+	"KEY", "KEYS", "APIKEY", "TOKEN", "TOKENS", "SECRET", "SECRETS", "PASSWORD", "PASSWORDS", "PASSWD", "PASSPHRASE", "PASS", "PWD",
+	"CREDENTIAL", "CREDENTIALS", "AUTH", "AUTHORIZATION", "BEARER",
+}
+
+var wordBreak = regexp.MustCompile(`[^A-Z0-9]+`)
+
+// secretName reports whether a variable's name looks like that of a credential;
+// the proxy's limits count tokens of another kind.
+func secretName(name string) bool {
+	upper := strings.ToUpper(name)
+	if upper == "MAX_TOKENS_LIMIT" || upper == "MIN_TOKENS_LIMIT" {
+		return false
+	}
+	return slices.ContainsFunc(wordBreak.Split(upper, -1), func(w string) bool { return slices.Contains(secretWords, w) })
+}
+
+func secretInEnvironment(s service) string {
+	for _, name := range sortedKeys(s.Environment) {
+		if secretName(name) {
+			return fmt.Sprintf("its environment sets %s, which docker inspect shows", clean(name))
+		}
+		if u, err := url.Parse(variable(s, name)); err == nil && u.User != nil {
+			return fmt.Sprintf("%s in its environment holds a user or a password", clean(name))
+		}
+	}
+	return ""
+}
+
+func secretFiles(s service) bool {
+	for _, name := range []string{templates.SecretAPIKey, templates.SecretProxyToken} {
+		if !slices.ContainsFunc(s.Secrets, func(c types.ServiceSecretConfig) bool {
+			return c.Source == name && (c.Target == "" || c.Target == name || c.Target == "/run/secrets/"+name)
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
+// known are the keys of a service that the stack uses, or that have a check of
+// their own. What compose learns tomorrow is unexpected until someone looked at it.
+var known = strings.Fields(`build cap_add cap_drop command cpus entrypoint environment healthcheck image init ipc labels logging
+	mem_limit memswap_limit name net network_mode networks oom_kill_disable oom_score_adj pid pids_limit ports privileged pull_policy
+	read_only restart secrets security_opt stop_grace_period tmpfs ulimits use_api_socket user volumes`)
+
+// unexpected finds what no check looked at: devices, hooks, further files to read,
+// namespaces, and so on.
+func unexpected(s service) string {
+	keys := setKeys(reflect.ValueOf(*s))
+	keys = slices.DeleteFunc(keys, func(k string) bool { return slices.Contains(known, k) })
+	if len(keys) == 0 {
+		return ""
+	}
+	slices.Sort(keys)
+	return "it sets " + text.Clean(strings.Join(keys, ", "), longestDetail) + ", which is no part of the hardened stack"
+}
+
+// setKeys lists the YAML keys of the fields that are not empty.
+func setKeys(v reflect.Value) []string {
+	var keys []string
+	for i := range v.NumField() {
+		key, options, _ := strings.Cut(v.Type().Field(i).Tag.Get("yaml"), ",")
+		switch f := v.Field(i); {
+		case f.Kind() == reflect.Struct && strings.Contains(options, "inline"):
+			keys = append(keys, setKeys(f)...)
+		case f.IsZero(), key == "-", (f.Kind() == reflect.Map || f.Kind() == reflect.Slice) && f.Len() == 0:
+		case strings.Contains(options, "inline"):
+			keys = append(keys, "x-…")
+		default:
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}

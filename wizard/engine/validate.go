@@ -1,0 +1,145 @@
+// Package engine is the Docker side of the set-up: it validates the compose project
+// that package templates renders, and runs it with the operator's docker compose.
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/compose-spec/compose-go/v2/dotenv"
+	"github.com/compose-spec/compose-go/v2/loader"
+	"github.com/compose-spec/compose-go/v2/template"
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/clawsetup/clawsetup/templates"
+	"github.com/clawsetup/clawsetup/wizard/text"
+)
+
+const (
+	composeFile = "docker-compose.cloudru-proxy.yml"
+	// largestCompose and largestEnv bound what is parsed, in bytes.
+	largestCompose = 1 << 20
+	largestEnv     = 64 << 10
+	// longestDetail bounds foreign text in an error, in characters.
+	longestDetail = 300
+)
+
+// ErrCompose says that a compose file or its .env cannot be read as one.
+var ErrCompose = errors.New("not a valid compose project")
+
+// ValidateCompose checks a compose file and its .env before they are on disk: by
+// the compose specification, strictly, and against the controls that Violations
+// checks. dir is the folder they will be in; nothing is read from it, or from
+// anywhere else, and the files that the project names need not exist. The error
+// joins every Violation, or wraps ErrCompose.
+func ValidateCompose(ctx context.Context, dir string, compose, env []byte, relax ...Relaxation) error {
+	mapping, err := parseEnv(env)
+	if err != nil {
+		return err
+	}
+	project, err := loadProject(ctx, dir, compose, mapping)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, v := range slices.Concat(envViolations(mapping), Violations(project, relax...)) {
+		errs = append(errs, v)
+	}
+	return errors.Join(errs...)
+}
+
+func parseEnv(env []byte) (types.Mapping, error) {
+	if len(env) > largestEnv {
+		return nil, fmt.Errorf("reading .env: %w: %d bytes, more than %d", ErrCompose, len(env), largestEnv)
+	}
+	// A value may refer to nothing outside the file.
+	mapping, err := dotenv.UnmarshalBytesWithLookup(env, nil)
+	if err != nil {
+		// The parser's message may hold the line, which may hold a secret.
+		return nil, fmt.Errorf("reading .env: %w: a line is not NAME=value", ErrCompose)
+	}
+	return mapping, nil
+}
+
+// topLevel is all that the stack consists of. Above all it leaves out include,
+// which would bring in files that nobody checked.
+var topLevel = []string{"name", "networks", "secrets", "services"}
+
+func loadProject(ctx context.Context, dir string, compose []byte, env types.Mapping) (project *types.Project, err error) {
+	// compose-go v2.16.2 panics on some values of the wrong type that its schema lets
+	// through, such as the float in "ulimits: {nofile: {soft: 09, hard: 1}}".
+	defer func() {
+		if r := recover(); r != nil {
+			project, err = nil, composeError(fmt.Errorf("a value has the wrong type: %v", r))
+		}
+	}()
+	if len(compose) > largestCompose {
+		return nil, fmt.Errorf("reading %s: %w: %d bytes, more than %d", composeFile, ErrCompose, len(compose), largestCompose)
+	}
+	// The loader takes an empty content for "read the file".
+	if len(bytes.TrimSpace(compose)) == 0 {
+		return nil, fmt.Errorf("reading %s: %w: the file is empty", composeFile, ErrCompose)
+	}
+	details := types.ConfigDetails{
+		WorkingDir:  dir,
+		ConfigFiles: []types.ConfigFile{{Filename: filepath.Join(dir, composeFile), Content: compose}},
+		Environment: env.Clone(),
+	}
+	model, err := loader.LoadModelWithContext(ctx, details, inMemory)
+	if err != nil {
+		return nil, composeError(err)
+	}
+	for key := range model {
+		if !slices.Contains(topLevel, key) {
+			return nil, fmt.Errorf("reading %s: %w: %q is no part of the stack", composeFile, ErrCompose, text.Clean(key, 40))
+		}
+	}
+	options := loader.ToOptions(&details, []func(*loader.Options){inMemory})
+	if name, ok := model["name"].(string); ok {
+		options.SetProjectName(name, true)
+	}
+	project, err = loader.ModelToProject(model, options, details)
+	if err != nil {
+		return nil, composeError(err)
+	}
+	return project, nil
+}
+
+// inMemory makes the loader read no file but the given content, print nothing, and
+// show services that a profile would hide.
+func inMemory(o *loader.Options) {
+	o.SkipInclude, o.SkipExtends, o.SkipResolveEnvironment, o.SkipResolveLabels = true, true, true, true
+	o.Profiles = []string{"*"}
+	o.Interpolate.Substitute = func(s string, m template.Mapping) (string, error) {
+		return template.SubstituteWithOptions(s, m, template.WithoutLogging)
+	}
+}
+
+func composeError(err error) error {
+	return fmt.Errorf("reading %s: %w: %s", composeFile, ErrCompose, text.Clean(err.Error(), longestDetail))
+}
+
+// envViolations checks .env, from which docker compose also takes settings of its
+// own, such as COMPOSE_FILE and DOCKER_HOST.
+func envViolations(env types.Mapping) []Violation {
+	var vs []Violation
+	for _, name := range sortedKeys(env) {
+		switch {
+		case secretName(name):
+			vs = append(vs, Violation{Control: "I-01", Rule: "secret-in-env-file", Detail: fmt.Sprintf(".env sets %s", text.Clean(name, 60))})
+		case !slices.Contains(modelNames, name):
+			vs = append(vs, Violation{Control: "T-02", Rule: "env-file", Detail: fmt.Sprintf(".env sets %s, which is no model", text.Clean(name, 60))})
+		}
+	}
+	return vs
+}
+
+// modelNames are the variables of the model mapping.
+var modelNames = []string{"BIG_MODEL", "MIDDLE_MODEL", "SMALL_MODEL"}
+
+// isProxy tells the service that holds the key from others of the stack.
+func isProxy(s *types.ServiceConfig) bool { return s.Name == templates.Service }

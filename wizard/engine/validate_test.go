@@ -1,0 +1,377 @@
+package engine
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/clawsetup/clawsetup/templates"
+)
+
+const digest = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+func rendered(t testing.TB, change func(*templates.Compose)) []byte {
+	t.Helper()
+	dir := "/home/op/.config/clawsetup/secrets"
+	if runtime.GOOS == "windows" {
+		dir = `C:\Users\op\clawsetup\secrets`
+	}
+	c := templates.Compose{
+		Project: "clawsetup-test", Image: "docker.io/legard/claude-code-proxy@" + digest,
+		Cmd: []string{"uv", "run", "start_proxy.py"}, WorkingDir: "/app", RunAs: "65532:65532", Port: 8082,
+		APIBase: "https://foundation-models.api.cloud.ru/v1", SecretsDir: dir,
+	}
+	if change != nil {
+		change(&c)
+	}
+	b, err := templates.ComposeFile(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func mapping(t testing.TB) []byte {
+	t.Helper()
+	b, err := templates.EnvFile(templates.Env{Big: "zai-org/GLM-5.1", Middle: "zai-org/GLM-4.7", Small: "openai/gpt-oss-120b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// found lists "control rule" of every Violation joined in err; any other error
+// ends the test.
+func found(t *testing.T, err error) []string {
+	t.Helper()
+	if err == nil {
+		return nil
+	}
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, e := range joined.Unwrap() {
+		var v Violation
+		if !errors.As(e, &v) {
+			t.Fatal(e)
+		}
+		if !strings.HasPrefix(v.Error(), v.Control+": ") || v.Detail == "" {
+			t.Errorf("%+v does not name its control: %v", v, v)
+		}
+		out = append(out, v.Control+" "+v.Rule)
+	}
+	return out
+}
+
+func TestValidateComposeAccepts(t *testing.T) {
+	for name, change := range map[string]func(*templates.Compose){
+		"default":                           nil,
+		"no interpreter for a health check": func(c *templates.Compose) { c.Cmd = []string{"/proxy"} },
+		"another port":                      func(c *templates.Compose) { c.Port = 65535 },
+		"small": func(c *templates.Compose) {
+			c.MemoryMiB, c.CPUs, c.Pids = 128, 0.1, 32
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			// The folder does not exist: nothing may be read from it or made in it.
+			dir := filepath.Join(t.TempDir(), "none")
+			if err := ValidateCompose(t.Context(), dir, rendered(t, change), mapping(t)); err != nil {
+				t.Error(err)
+			}
+			if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("the folder appeared: %v", err)
+			}
+		})
+	}
+}
+
+func TestValidateComposeRoot(t *testing.T) {
+	b := rendered(t, func(c *templates.Compose) { c.RunAs, c.AllowRoot = "0:0", true })
+	if got := found(t, ValidateCompose(t.Context(), t.TempDir(), b, mapping(t))); !slices.Equal(got, []string{"E-01 user"}) {
+		t.Errorf("root without consent: %q", got)
+	}
+	if err := ValidateCompose(t.Context(), t.TempDir(), b, mapping(t), AllowRoot); err != nil {
+		t.Errorf("root with consent: %v", err)
+	}
+}
+
+// mutation takes one control out of the rendered file. Exactly that check turns red.
+type mutation struct{ want, old, new string }
+
+var mutations = []mutation{
+	{"S-03 image-digest", "@" + digest, ":latest"},
+	{"S-03 image-digest", "    pull_policy: missing", "    build: ."},
+	{"S-01 loopback-port", `"127.0.0.1:8082:8082"`, `"8082:8082"`},
+	{"S-01 loopback-port", `"127.0.0.1:8082:8082"`, `"0.0.0.0:8082:8082"`},
+	{"S-01 loopback-port", `"127.0.0.1:8082:8082"`, `"127.0.0.1:8082:8082", "[::1]:8082:8082"`},
+	{"E-01 cap-drop", `    cap_drop: ["ALL"]`, ``},
+	{"E-01 cap-drop", `cap_drop: ["ALL"]`, `cap_drop: ["NET_RAW"]`},
+	{"E-01 cap-add", `cap_drop: ["ALL"]`, `cap_drop: ["ALL"]` + "\n" + `    cap_add: ["SYS_ADMIN"]`},
+	{"E-01 privileged", "init: true", "init: true\n    privileged: true"},
+	{"E-01 network-mode", `networks: ["isolated"]`, `network_mode: host`},
+	{"E-01 network-mode", `networks: ["isolated"]`, `network_mode: "container:other"`},
+	{"E-01 pid", "init: true", "init: true\n    pid: host"},
+	{"E-01 ipc", "ipc: private", "ipc: host"},
+	{"E-01 ipc", "    ipc: private # E-01\n", ""},
+	{"E-01 engine-socket", "init: true", "init: true\n    volumes: [\"/var/run/docker.sock:/tmp/x\"]"},
+	{"E-01 engine-socket", "init: true", "init: true\n    use_api_socket: true"},
+	{"E-01 mounts", "init: true", "init: true\n    volumes: [\"/:/host\"]"},
+	{"E-01 read-only", "read_only: true", "read_only: false"},
+	{"E-01 read-only", "    read_only: true # E-01\n", ""},
+	{"E-01 no-new-privileges", `      - "no-new-privileges:true" # E-01` + "\n", ""},
+	{"E-01 seccomp", `      - "seccomp=./seccomp.json" # E-01` + "\n", ""},
+	{"E-01 seccomp", `seccomp=./seccomp.json`, "seccomp=unconfined"},
+	{"E-01 seccomp", `seccomp=./seccomp.json`, "seccomp=builtin"},
+	{"E-01 confinement", `      - "seccomp=`, "      - \"apparmor=unconfined\"\n      - \"seccomp="},
+	{"E-01 confinement", `      - "seccomp=`, "      - \"label:disable\"\n      - \"seccomp="},
+	{"E-01 user", `user: "65532:65532"`, `user: "0:0"`},
+	{"E-01 user", `user: "65532:65532"`, `user: root`},
+	{"E-01 user", `    user: "65532:65532" # E-01` + "\n", ``},
+	{"E-01 tmpfs", "noexec,", ""},
+	{"E-01 tmpfs", "nosuid,", ""},
+	{"E-01 tmpfs", "nodev,", ""},
+	{"E-01 tmpfs", "size=64m,", ""},
+	{"E-01 unexpected", "init: true", "init: true\n    devices: [\"/dev/kmsg\"]"},
+	{"E-01 unexpected", "init: true", "init: true\n    env_file: [\"/nonexistent/env\"]"},
+	{"E-01 unexpected", "init: true", "init: true\n    label_file: [\"/nonexistent/labels\"]"},
+	{"E-01 unexpected", "init: true", "init: true\n    extends: {file: other.yml, service: x}"},
+	{"E-01 unexpected", "init: true", "init: true\n    userns_mode: host"},
+	{"E-01 unexpected", "init: true", "init: true\n    cgroup: host"},
+	{"E-01 unexpected", "init: true", "init: true\n    group_add: [docker]"},
+	{"E-01 unexpected", "init: true", "init: true\n    profiles: [hidden]"},
+	{"E-01 unexpected", "init: true", "init: true\n    post_start: [{command: [id], privileged: true}]"},
+	{"E-01 unexpected", "init: true", "init: true\n    x-y: z"},
+	{"I-01 secret-in-environment", "HOST: ", "OPENAI_API_KEY: \"x\"\n      HOST: "},
+	{"I-01 secret-in-environment", "HOST: ", "db-password: \"x\"\n      HOST: "},
+	{"I-01 secret-in-environment", "HOST: ", "ANTHROPIC_AUTH_TOKEN:\n      HOST: "},
+	{"I-01 secret-in-environment", "https://foundation", "https://me:pw@foundation"},
+	{"I-01 core-dump", "      core: 0 # I-01: a core file would hold the key\n", ""},
+	{"I-01 core-dump", "core: 0", "core: -1"},
+	{"I-01 secret-files", `secrets: ["cloudru_api_key", "proxy_token"]`, `secrets: ["cloudru_api_key"]`},
+	{"I-01 secret-files", `secrets: ["cloudru_api_key", "proxy_token"]`, `secrets: ["cloudru_api_key", {source: proxy_token, target: /tmp/t}]`},
+	{"I-01 secret-source", "  proxy_token: {file: ", "  proxy_token: {environment: HOME} #"},
+	{"E-01 secret-socket", "/secrets/proxy_token\"", "/docker.sock\""},
+	{"D-02 memory", "    mem_limit: 512m # D-02\n", ""},
+	{"D-02 swap", "    memswap_limit: 512m # D-02: no swap beyond memory\n", ""},
+	{"D-02 swap", "memswap_limit: 512m", "memswap_limit: -1"},
+	{"D-02 cpus", "    cpus: 1 # D-02\n", ""},
+	{"D-02 pids", "pids_limit: 100", "pids_limit: -1"},
+	{"D-02 pids", "    pids_limit: 100", "    #"},
+	{"D-02 nofile", "      nofile: {soft: 4096, hard: 4096} # D-02\n", ""},
+	{"D-02 oom", "    oom_score_adj: 500", "    #"},
+	{"D-02 oom", "init: true", "init: true\n    oom_kill_disable: true"},
+	{"D-02 restart", `restart: "on-failure:5"`, "restart: always"},
+	{"D-02 restart", `restart: "on-failure:5"`, "restart: on-failure"},
+	{"D-02 init", "init: true", "init: false"},
+	{"D-02 health", `\"/health\"`, `\"/test-connection\"`},
+	{"D-02 health", "interval: 10s", "interval: 30s"},
+	{"D-02 health", "interval: 10s", "disable: true"},
+	{"R-01 log-rotation", `options: {max-size: "10m", max-file: "3"}`, `options: {max-file: "3"}`},
+	{"R-01 log-rotation", `driver: json-file`, `driver: syslog`},
+	{"R-01 log-level", `LOG_LEVEL: "WARNING"`, `LOG_LEVEL: "debug"`},
+	{"R-01 log-level", `      LOG_LEVEL: "WARNING" # R-01: DEBUG would log whole prompts` + "\n", ``},
+	{"T-02 model-mapping", `BIG_MODEL: "${BIG_MODEL:?is missing in .env}"`, `BIG_MODEL: ""`},
+	{"T-02 model-mapping", `      SMALL_MODEL: "${SMALL_MODEL:?is missing in .env}" # T-02` + "\n", ``},
+	{"S-04 certificates", `SSL_VERIFY: "true"`, `SSL_VERIFY: "false"`},
+	{"D-03 request-timeout", `      REQUEST_TIMEOUT: "60"`, `      #`},
+	{"S-01 token-wrapper", "        load proxy_token\\n\\\n", ""},
+	{"S-01 token-wrapper", "init: true", "init: true\n    command: [\"x\"]"},
+	{"E-01 network-own", "    driver: bridge", "    driver: macvlan"},
+	{"E-01 network-own", "    driver: bridge", "    attachable: true\n    driver: bridge"},
+	{"E-01 network-isolated", `      com.docker.network.bridge.enable_icc: "false" # E-01` + "\n", ""},
+	{"S-01 network-binding", `      com.docker.network.bridge.host_binding_ipv4: "127.0.0.1" # S-01` + "\n", ""},
+}
+
+func TestViolationsByMutation(t *testing.T) {
+	base, env := string(rendered(t, nil)), mapping(t)
+	for _, m := range mutations {
+		t.Run(m.want+" "+strings.TrimSpace(m.new), func(t *testing.T) {
+			if strings.Count(base, m.old) != 1 {
+				t.Fatalf("%q is in the file %d times", m.old, strings.Count(base, m.old))
+			}
+			mutated := strings.Replace(base, m.old, m.new, 1)
+			if got := found(t, ValidateCompose(t.Context(), t.TempDir(), []byte(mutated), env)); !slices.Equal(got, []string{m.want}) {
+				t.Errorf("got %q in:\n%s", got, mutated)
+			}
+		})
+	}
+}
+
+// TestEveryCheckIsMutated fails when a check is added that no mutation shows red.
+func TestEveryCheckIsMutated(t *testing.T) {
+	covered := func(control, rule string) {
+		if !slices.ContainsFunc(mutations, func(m mutation) bool { return m.want == control+" "+rule }) {
+			t.Errorf("no mutation shows %s %s", control, rule)
+		}
+	}
+	for _, c := range slices.Concat(serviceChecks, proxyChecks) {
+		covered(c.control, c.rule)
+	}
+	for _, c := range networkChecks {
+		covered(c.control, c.rule)
+	}
+	for _, c := range secretChecks {
+		covered(c.control, c.rule)
+	}
+}
+
+// Changes that take away several controls at once, or reach beyond one service.
+func TestViolationsOfTheProject(t *testing.T) {
+	base := string(rendered(t, nil))
+	for name, tt := range map[string]struct {
+		mutation
+		want []string
+	}{
+		"default network": {mutation{old: `    networks: ["isolated"] # E-01` + "\n"}, []string{"E-01 network-isolated", "S-01 network-binding"}},
+		"proxy renamed":   {mutation{old: "\n  proxy:\n", new: "\n  other:\n"}, []string{"S-01 proxy-service"}},
+		"second service hidden by a profile": {mutation{old: "\nservices:\n", new: "\nservices:\n  helper:\n    image: busybox\n    profiles: [x]\n    privileged: true\n"},
+			[]string{"S-03 image-digest", "E-01 privileged", "E-01 unexpected"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if strings.Count(base, tt.old) != 1 {
+				t.Fatalf("%q is in the file %d times", tt.old, strings.Count(base, tt.old))
+			}
+			got := found(t, ValidateCompose(t.Context(), t.TempDir(), []byte(strings.Replace(base, tt.old, tt.new, 1)), mapping(t)))
+			for _, want := range tt.want {
+				if !slices.Contains(got, want) {
+					t.Errorf("%s is missing in %q", want, got)
+				}
+			}
+		})
+	}
+}
+
+func TestValidateComposeRefuses(t *testing.T) {
+	base := string(rendered(t, nil))
+	secret := "MARK-hunter2"
+	for name, tt := range map[string]struct{ compose, env string }{
+		"empty":                   {" \n", ""},
+		"not YAML":                {"a: [", ""},
+		"not a mapping":           {"- a", ""},
+		"unknown service key":     {strings.Replace(base, "init: true", "innit: true", 1), string(mapping(t))},
+		"unknown key":             {base + "\nfoo: bar\n", string(mapping(t))},
+		"include":                 {base + "\ninclude: [other.yml]\n", string(mapping(t))},
+		"volumes":                 {base + "\nvolumes: {v: {}}\n", string(mapping(t))},
+		"extension":               {base + "\nx-a: {}\n", string(mapping(t))},
+		"duplicate key":           {base + "\nname: other\n", string(mapping(t))},
+		"wrong type":              {strings.Replace(base, "pids_limit: 100", "pids_limit: many", 1), string(mapping(t))},
+		"panic in compose-go":     {strings.Replace(base, "nofile: {soft: 4096", "nofile: {soft: 09", 1), string(mapping(t))},
+		"unknown network":         {strings.Replace(base, `networks: ["isolated"]`, `networks: ["elsewhere"]`, 1), string(mapping(t))},
+		"model missing":           {base, "BIG_MODEL=a\nMIDDLE_MODEL=b\n"},
+		"model empty":             {base, "BIG_MODEL=a\nMIDDLE_MODEL=b\nSMALL_MODEL=\n"},
+		"env broken":              {base, "BIG_MODEL=a\n" + secret + " " + secret + "\n"},
+		"env quote":               {base, "BIG_MODEL='" + secret + "\n"},
+		"too large":               {base + strings.Repeat("#", largestCompose), string(mapping(t))},
+		"env too large":           {base, strings.Repeat("#", largestEnv+1)},
+		"terminal escape in text": {base + "\n\"\\e[2J\": x\n", string(mapping(t))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := ValidateCompose(t.Context(), t.TempDir(), []byte(tt.compose), []byte(tt.env))
+			if !errors.Is(err, ErrCompose) {
+				t.Fatalf("got %v", err)
+			}
+			if strings.Contains(err.Error(), secret) || strings.ContainsAny(err.Error(), "\x1b\n") || len(err.Error()) > 1500 {
+				t.Errorf("the error is not fit to be shown: %q", err)
+			}
+		})
+	}
+}
+
+// An included file that exists is not read either: it may change after the check.
+func TestValidateComposeIncludesNothing(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "other.yml"), []byte("name: clawsetup-test\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b := append(rendered(t, nil), "\ninclude: [other.yml]\n"...)
+	if err := ValidateCompose(t.Context(), dir, b, mapping(t)); !errors.Is(err, ErrCompose) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestEnvViolations(t *testing.T) {
+	for line, want := range map[string]string{
+		"OPENAI_API_KEY=x":    "I-01 secret-in-env-file",
+		"proxy_token=x":       "I-01 secret-in-env-file",
+		"COMPOSE_FILE=x.yml":  "T-02 env-file",
+		"DOCKER_HOST=tcp://x": "T-02 env-file",
+	} {
+		env := append(mapping(t), []byte(line+"\n")...)
+		if got := found(t, ValidateCompose(t.Context(), t.TempDir(), rendered(t, nil), env)); !slices.Equal(got, []string{want}) {
+			t.Errorf("%s: got %q", line, got)
+		}
+	}
+}
+
+// FuzzRendered shows with compose's own parser that a hostile image, address or
+// model keeps its exact text and changes nothing else.
+func FuzzRendered(f *testing.F) {
+	for _, s := range []string{"python", "a\"\nprivileged: true\n#", "${HOME}", "$$", "$(id)", "\\", "!!binary", "\u2028", "\ufeff", "\x1b[2J", "<<: *hard", "\r", "\n  x"} {
+		f.Add(s, "https://host/"+s, "org/"+s)
+	}
+	f.Fuzz(func(t *testing.T, word, base, model string) {
+		env, err := templates.EnvFile(templates.Env{Big: model, Middle: "m", Small: "s"})
+		if err != nil {
+			model = "b"
+			env = []byte("BIG_MODEL=b\nMIDDLE_MODEL=m\nSMALL_MODEL=s\n")
+		}
+		c := templates.Compose{
+			Project: "p", Image: "a@" + digest, Entrypoint: []string{"run", word}, WorkingDir: "/" + word, RunAs: "1:1", Port: 1,
+			APIBase: base, SecretsDir: t.TempDir(),
+		}
+		b, err := templates.ComposeFile(c)
+		if err != nil {
+			return
+		}
+		if err := ValidateCompose(t.Context(), t.TempDir(), b, env); err != nil {
+			t.Fatalf("%v in:\n%s", err, b)
+		}
+		vars, err := parseEnv(env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := loadProject(t.Context(), t.TempDir(), b, vars)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := p.Services[templates.Service]
+		wrapper, err := templates.Wrapper(c.Entrypoint, c.Cmd, c.WorkingDir)
+		if err != nil || !reflect.DeepEqual([]string(s.Entrypoint), wrapper) {
+			t.Errorf("entrypoint %q, want %q (%v)", s.Entrypoint, wrapper, err)
+		}
+		if variable(&s, "OPENAI_BASE_URL") != base || variable(&s, "BIG_MODEL") != model {
+			t.Errorf("environment %v", s.Environment)
+		}
+	})
+}
+
+// FuzzValidateCompose feeds a file that somebody edited: an error, never a panic.
+func FuzzValidateCompose(f *testing.F) {
+	base, env := rendered(f, nil), mapping(f)
+	f.Add(base, env)
+	for _, m := range mutations {
+		f.Add([]byte(strings.Replace(string(base), m.old, m.new, 1)), env)
+	}
+	f.Add([]byte(strings.Replace(string(base), "nofile: {soft: 4096", "nofile: {soft: 09", 1)), env)
+	f.Add([]byte("a: &a [*a]"), []byte("A=${B"))
+	f.Add([]byte("services: {proxy: null}"), []byte{})
+	f.Fuzz(func(t *testing.T, compose, env []byte) {
+		_ = ValidateCompose(t.Context(), t.TempDir(), compose, env)
+	})
+}
+
+func BenchmarkValidateCompose(b *testing.B) {
+	compose, env, dir := rendered(b, nil), mapping(b), b.TempDir()
+	for b.Loop() {
+		if err := ValidateCompose(b.Context(), dir, compose, env); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,97 @@
+package wizard
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/clawsetup/clawsetup/wizard/journal"
+	"github.com/clawsetup/clawsetup/wizard/openclaw"
+	"github.com/clawsetup/clawsetup/wizard/openclaw/json5"
+)
+
+// planObsolete takes back the files of an earlier set-up that this one has no use
+// for: another folder, another contract, another openclaw.json.
+func (s *InitSession) planObsolete(_ context.Context, p *planner) error {
+	for _, t := range p.past {
+		if p.wanted[t.first.Path] || t.last.After == t.first.Before {
+			continue
+		}
+		if err := p.restore(t, Change{Why: "file-obsolete", event: journal.SetupRemoved}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// withoutObsolete takes what an earlier run wrote, and settings has no use for, out
+// of current: the keys of the other contract, and list entries of ours. The
+// operator's earlier values come back.
+func withoutObsolete(path string, current []byte, settings []openclaw.Setting, p *planner) ([]byte, []openclaw.Edit, error) {
+	i := slices.IndexFunc(p.past, func(t touched) bool { return t.first.Path == path })
+	if i < 0 || current == nil || p.past[i].last.After == "" {
+		return current, nil, nil
+	}
+	t := p.past[i]
+	before, err := p.snapshot(t.first.SnapshotBefore)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading %s as it was at first: %w", path, err)
+	}
+	applied, err := p.snapshot(t.last.SnapshotAfter)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading %s as it was written: %w", path, err)
+	}
+	var obsolete [][]string
+	for _, k := range keyPaths(t.keys) {
+		seen := func(o []string) bool { return slices.Equal(o, k) }
+		if slices.ContainsFunc(obsolete, seen) {
+			continue
+		}
+		i := slices.IndexFunc(settings, func(s openclaw.Setting) bool { return slices.Equal(s.Path, k) })
+		if i < 0 || settings[i].Append && stale(settings[i], before, applied) {
+			obsolete = append(obsolete, k)
+		}
+	}
+	if len(obsolete) == 0 {
+		return current, nil, nil
+	}
+	return openclaw.Revert(current, applied, before, obsolete)
+}
+
+// snapshot is nil when there was no file.
+func (p *planner) snapshot(id string) ([]byte, error) {
+	if id == "" {
+		return nil, nil
+	}
+	return p.snaps.Get(id)
+}
+
+// stale tells whether an earlier run added an entry to the list of s that s does not
+// have any more.
+func stale(s openclaw.Setting, before, applied []byte) bool {
+	ours, _ := s.Value.([]string)
+	theirs := entries(before, s.Path)
+	return slices.ContainsFunc(entries(applied, s.Path), func(e string) bool {
+		return !slices.Contains(theirs, e) && !slices.Contains(ours, e)
+	})
+}
+
+// entries are the texts of the list at path; none when there is no such list.
+func entries(b []byte, path []string) []string {
+	if b == nil {
+		return nil
+	}
+	doc, err := json5.Parse(b)
+	if err != nil {
+		return nil
+	}
+	v, _ := doc.Get(path)
+	list, _ := v.([]any)
+	var out []string
+	for _, e := range list {
+		if text, ok := e.(string); ok {
+			out = append(out, text)
+		}
+	}
+	return out
+}

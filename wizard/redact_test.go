@@ -1,0 +1,72 @@
+package wizard_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/clawsetup/clawsetup/wizard"
+	"github.com/clawsetup/clawsetup/wizard/files"
+)
+
+func TestRedact(t *testing.T) {
+	for _, c := range []struct{ in, want string }{
+		{`"botToken": "123:abc",`, `"botToken": "[hidden]",`},
+		{`botToken: 'it\'s',`, `botToken: "[hidden]",`},
+		{`OPENAI_API_KEY=sk-123`, `OPENAI_API_KEY="[hidden]"`},
+		{`password: hunter2`, `password: "[hidden]"`},
+		{`"token": "unfinished`, `"token": "[hidden]"`},
+		{`"auth": {"token": "a b c"}`, `"auth": {"token": "[hidden]"}`},
+		{`"apiKeyHelper": "clawsetup token"`, `"apiKeyHelper": "clawsetup token"`},
+		{`MAX_TOKENS_LIMIT: "65536"`, `MAX_TOKENS_LIMIT: "65536"`},
+		{`"apiKey": {`, `"apiKey": {`},
+		{`"allowTokens": true`, `"allowTokens": true`},
+		{`"model": "zai-org/GLM-5.1"`, `"model": "zai-org/GLM-5.1"`},
+	} {
+		if got := wizard.Redact(c.in); got != c.want {
+			t.Errorf("Redact(%s) = %s, want %s", c.in, got, c.want)
+		}
+	}
+}
+
+// TestDiffHidesSecrets: a value below a credential's name is hidden on whatever
+// line it stands, on both sides and as context; a reference stays readable.
+func TestDiffHidesSecrets(t *testing.T) {
+	before := "{\n  tokens: [\n    'list-secret-1',\n    \"list-secret-2\"\n  ],\n  auth: { password:\n    'next-line-secret' },\n  x: 1\n}\n"
+	after := strings.Replace(before, "x: 1", "x: 2, copy: 'list-secret-1',\n  apiKey: { source: 'exec', provider: 'clawsetup', id: 'proxy_token' }", 1)
+	d := wizard.Diff(wizard.Change{
+		Path: "openclaw.json", Before: files.File{Exists: true, Mode: 0o600, Data: []byte(before)},
+		After: files.File{Exists: true, Mode: 0o600, Data: []byte(after)},
+	}).String()
+	if strings.Contains(d, "secret-1") || strings.Contains(d, "secret-2") || strings.Contains(d, "next-line-secret") {
+		t.Errorf("a secret is shown:\n%s", d)
+	}
+	if !strings.Contains(d, "'proxy_token'") || !strings.Contains(d, "+  x: 2") {
+		t.Errorf("too much is hidden:\n%s", d)
+	}
+}
+
+// TestDiffIsSafeForATerminal: escapes and hidden characters of a file are not
+// printed raw.
+func TestDiffIsSafeForATerminal(t *testing.T) {
+	d := wizard.Diff(wizard.Change{Path: "f", After: files.File{Exists: true, Data: []byte("a\x1b[2Jb\u202ec\n")}}).String()
+	if strings.ContainsAny(d, "\x1b\u202e") {
+		t.Errorf("%q", d)
+	}
+}
+
+func FuzzRedact(f *testing.F) {
+	f.Add(`"apiKey": "`, "value-of-a-secret")
+	f.Fuzz(func(t *testing.T, prefix, value string) {
+		_ = wizard.Redact(prefix + value)
+		plain := strings.Map(func(r rune) rune {
+			if r < ' ' || r > '~' || strings.ContainsRune(`"'\\,{}[]:= `, r) {
+				return 'x'
+			}
+			return r
+		}, value)
+		line := `"token": "` + plain + `"`
+		if len(plain) > 12 && strings.Contains(wizard.Redact(line), plain) {
+			t.Errorf("%q stays readable", line)
+		}
+	})
+}
