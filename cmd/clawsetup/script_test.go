@@ -149,6 +149,11 @@ func (th *theatre) environment(e *testscript.Env, vars map[string]string) error 
 	e.Setenv("LANG", "C")
 	e.Setenv("CONFIG", filepath.Join(home, ".config", "clawsetup"))
 	e.Setenv("STATE", filepath.Join(home, ".local", "state", "clawsetup"))
+	program, err := exec.LookPath("clawsetup")
+	if err != nil {
+		return err
+	}
+	e.Setenv("PROGRAM", program)
 	e.Setenv("BUS", os.Getenv("DBUS_SESSION_BUS_ADDRESS"))
 	e.Setenv("OPENCLAW_BIN", filepath.Dir(os.Getenv("CLAWSETUP_TEST_OPENCLAW")))
 	return nil

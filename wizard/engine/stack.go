@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
+	"slices"
+	"strings"
 
 	"github.com/clawsetup/clawsetup/wizard/hint"
 )
@@ -40,7 +43,7 @@ func (s Stack) run(ctx context.Context, out io.Writer, args ...string) error {
 	action := args[0]
 	args = append([]string{"compose", "--project-directory", s.Dir, "--file", s.File, "--env-file", s.Env}, args...)
 	c := exec.CommandContext(ctx, docker, args...)
-	c.Dir, c.Stdout, c.Stderr = s.Dir, out, out
+	c.Dir, c.Stdout, c.Stderr, c.Env = s.Dir, out, out, environment(os.Environ())
 	var exit *exec.ExitError
 	if err := c.Run(); errors.As(err, &exit) {
 		return hint.With(fmt.Errorf("docker compose %s failed with exit code %d", action, exit.ExitCode()), "docker-compose-failed")
@@ -48,4 +51,13 @@ func (s Stack) run(ctx context.Context, out io.Writer, args ...string) error {
 		return fmt.Errorf("running docker compose: %w", err)
 	}
 	return nil
+}
+
+// environment is what compose runs in: a variable of the shell would win over the
+// mapping of models that .env holds and the journal knows (T-02).
+func environment(all []string) []string {
+	return slices.DeleteFunc(all, func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return slices.Contains([]string{"BIG_MODEL", "MIDDLE_MODEL", "SMALL_MODEL", "COMPOSE_FILE", "COMPOSE_PROJECT_NAME", "COMPOSE_ENV_FILES"}, name)
+	})
 }
