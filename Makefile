@@ -1,5 +1,5 @@
 # Each of these works as the only command on a fresh machine with Go.
-.PHONY: build demo test check lint fuzz bench pictures
+.PHONY: build demo test check lint fuzz bench
 
 GO ?= go
 

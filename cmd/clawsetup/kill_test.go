@@ -50,7 +50,7 @@ func newScratch(t testing.TB, keys ...string) *scratch {
 	s.program("claude", "echo '2.1.330 (Claude Code)'")
 	s.env = []string{
 		"HOME=" + s.home, "XDG_CONFIG_HOME=" + s.home + "/config", "XDG_STATE_HOME=" + s.home + "/state", "XDG_RUNTIME_DIR=" + s.home + "/run",
-		"PATH=" + s.home + "/bin:" + os.Getenv("PATH"), "TERM=dumb", "LANG=C", "TMPDIR=" + t.TempDir(),
+		"PATH=" + s.home + "/bin:" + os.Getenv("PATH"), "TERM=dumb", "LANG=C", "TMPDIR=" + t.TempDir(), noRaceSleep,
 	}
 	return s
 }
@@ -66,6 +66,9 @@ func fastDir(t testing.TB) string {
 	t.Cleanup(func() { check(t, os.RemoveAll(dir)) })
 	return dir
 }
+
+// noRaceSleep: with -race, every process would sleep a second before it ends.
+const noRaceSleep = "GORACE=atexit_sleep_ms=0"
 
 // program puts a shell script into the home's PATH.
 func (s *scratch) program(name, body string) {

@@ -213,7 +213,7 @@ func expandFull(ts *testscript.TestScript, args []string) []string {
 }
 
 func scriptEnv(ts *testscript.TestScript) []string {
-	var env []string
+	env := []string{noRaceSleep}
 	for _, name := range []string{
 		"PATH", "HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "TERM", "LANG", "KILL_AT",
 		"OPENCLAW_CONFIG_PATH", "DOCKER_CONFIG", "NO_COLOR", "TMPDIR",
