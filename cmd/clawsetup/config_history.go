@@ -125,7 +125,7 @@ func parseSince(s string, now time.Time) (time.Time, error) {
 }
 
 // recordCommand is a subcommand about one record.
-func (a *app) recordCommand(u *ui.UI, name string, run func(context.Context, *ui.UI, uint64, bool) error) *cobra.Command {
+func (a *app) recordCommand(u *ui.UI, name string, print func(*ui.UI, *wizard.History, journal.Record, bool) error) *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use: name + " N", Short: u.T("cmd.config-history." + name + ".short"), Args: usageArgs(cobra.ExactArgs(1)),
@@ -134,7 +134,16 @@ func (a *app) recordCommand(u *ui.UI, name string, run func(context.Context, *ui
 			if err != nil {
 				return err
 			}
-			return run(c.Context(), a.ui(ui.Options{JSON: asJSON}), seq, asJSON)
+			u := a.ui(ui.Options{JSON: asJSON})
+			h, err := a.wizard(u).History(c.Context())
+			if err != nil {
+				return err
+			}
+			r, err := h.Record(seq)
+			if err != nil {
+				return err
+			}
+			return print(u, h, r, asJSON)
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, u.T("flag.json"))
@@ -150,15 +159,7 @@ func parseSeq(s string) (uint64, error) {
 }
 
 func (a *app) historyShow(u *ui.UI) *cobra.Command {
-	return a.recordCommand(u, "show", func(ctx context.Context, u *ui.UI, seq uint64, asJSON bool) error {
-		h, err := a.wizard(u).History(ctx)
-		if err != nil {
-			return err
-		}
-		r, err := h.Record(seq)
-		if err != nil {
-			return err
-		}
+	return a.recordCommand(u, "show", func(u *ui.UI, _ *wizard.History, r journal.Record, asJSON bool) error {
 		if asJSON {
 			return a.printJSON(r)
 		}
@@ -168,15 +169,7 @@ func (a *app) historyShow(u *ui.UI) *cobra.Command {
 }
 
 func (a *app) historyDiff(u *ui.UI) *cobra.Command {
-	return a.recordCommand(u, "diff", func(ctx context.Context, u *ui.UI, seq uint64, asJSON bool) error {
-		h, err := a.wizard(u).History(ctx)
-		if err != nil {
-			return err
-		}
-		r, err := h.Record(seq)
-		if err != nil {
-			return err
-		}
+	return a.recordCommand(u, "diff", func(u *ui.UI, h *wizard.History, r journal.Record, asJSON bool) error {
 		diffs, err := h.Diffs(r)
 		if err != nil {
 			return err
