@@ -13,6 +13,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"regexp"
 	"sync"
 )
 
@@ -125,3 +126,8 @@ func random(what string, encode func([]byte) []byte) (Secret, error) {
 	defer clear(text)
 	return New(text), nil
 }
+
+// IsToken tells whether s has the form of what NewToken draws.
+func IsToken(s Secret) bool { return tokenForm.Match(s.Expose()) }
+
+var tokenForm = regexp.MustCompile(`^cst_[A-Za-z0-9_-]{43}$`)

@@ -9,7 +9,7 @@ import (
 )
 
 // The names under which clawsetup keeps its secrets. A transaction stages a new value
-// under name+".next" and keeps the old one under name+".prev".
+// and keeps the old one under name+".prev".
 const (
 	APIKey      = "cloudru_api_key" //nolint:gosec // G101: the name, not the key
 	ProxyToken  = "proxy_token"

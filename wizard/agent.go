@@ -2,6 +2,7 @@ package wizard
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -47,7 +48,8 @@ func agentFiles(openclawConfig string) agentPaths {
 
 // detect finds OpenClaw once a session.
 func (s *InitSession) detect(ctx context.Context) (openclaw.Install, error) {
-	s.detectOnce.Do(func() { s.install, s.installErr = s.w.Programs.OpenClaw(ctx) })
+	// The answer outlives the check that asked first, and so does the question.
+	s.detectOnce.Do(func() { s.install, s.installErr = s.w.Programs.OpenClaw(context.WithoutCancel(ctx)) })
 	return s.install, s.installErr
 }
 
@@ -57,8 +59,11 @@ func (s *InitSession) contract(ctx context.Context) (openclaw.Contract, error) {
 	install, err := s.detect(ctx)
 	chosen := openclaw.Contract(s.draft.OpenClaw.Mode)
 	if s.draft.OpenClaw.Mode == "auto" {
+		if errors.Is(err, openclaw.ErrNotInstalled) {
+			return openclaw.Plugin, nil
+		}
 		if err != nil {
-			return openclaw.Plugin, nil //nolint:nilerr // without OpenClaw, what the current one understands
+			return "", err
 		}
 		return install.Contract, nil
 	}
@@ -213,8 +218,11 @@ func (s *InitSession) ownSettings(ctx context.Context, params openclaw.Params) (
 		return nil, err
 	}
 	install, err := s.detect(ctx)
+	if err != nil && !errors.Is(err, openclaw.ErrNotInstalled) {
+		return nil, err
+	}
 	if err != nil || !install.CanValidate {
-		return settings, nil //nolint:nilerr // without OpenClaw the current version's keys are written
+		return settings, nil
 	}
 	schema, err := install.Schema(ctx)
 	if err != nil {
@@ -244,9 +252,12 @@ func (s *InitSession) validateOpenClaw(ctx context.Context, path string, after [
 		return nil
 	}
 	install, err := s.detect(ctx)
-	if err != nil {
+	if errors.Is(err, openclaw.ErrNotInstalled) {
 		p.plan.Notes = append(p.plan.Notes, Note{ID: "openclaw-not-validated", State: NotChecked})
-		return nil //nolint:nilerr // the note says that it was not checked
+		return nil
+	}
+	if err != nil {
+		return err
 	}
 	if !install.CanValidate {
 		p.plan.Notes = append(p.plan.Notes, Note{ID: "openclaw-cannot-validate", State: NotChecked, Args: []any{install.Version}})

@@ -5,17 +5,18 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/wizard/files"
 	"github.com/clawsetup/clawsetup/wizard/hint"
 	"github.com/clawsetup/clawsetup/wizard/journal"
+	"github.com/clawsetup/clawsetup/wizard/openclaw"
 )
 
 // ErrStalePlan says that the host changed between Plan and Apply.
@@ -34,15 +35,15 @@ func (w *Wizard) Apply(ctx context.Context, p *Plan, report func(Progress)) (Res
 		return Result{}, err
 	}
 	defer func() { _ = lock.Release() }()
-	if err := w.stillAsPlanned(p); err != nil {
+	if err := w.stillAsPlanned(ctx, p); err != nil {
 		return Result{}, err
 	}
 	t := &transaction{w: w, plan: p, vault: p.vault, report: report, tx: newTx()}
-	records, err := t.run(ctx)
+	records, notes, err := t.run(ctx)
 	if err != nil {
 		return Result{}, err
 	}
-	return Result{Changed: true, Records: records, Notes: p.Notes, Next: p.Next}, nil
+	return Result{Changed: true, Records: records, Notes: append(slices.Clone(p.Notes), notes...), Next: p.Next}, nil
 }
 
 func (w *Wizard) lock(ctx context.Context) (*files.Lock, error) {
@@ -50,8 +51,16 @@ func (w *Wizard) lock(ctx context.Context) (*files.Lock, error) {
 	return w.Disk.Acquire(ctx, w.Paths.LockFile(), me, w.LockWait, w.Waiting)
 }
 
-// stillAsPlanned refuses to overwrite what nobody has seen in the diff.
-func (w *Wizard) stillAsPlanned(p *Plan) error {
+// stillAsPlanned refuses to overwrite what nobody has seen in the diff: files,
+// secrets, and the set-up that the session started from.
+func (w *Wizard) stillAsPlanned(ctx context.Context, p *Plan) error {
+	setup, err := w.Disk.Read(w.Paths.SetupFile(), largestSetup)
+	if err != nil {
+		return err
+	}
+	if setup.Exists != p.basis.Exists || !bytes.Equal(setup.Data, p.basis.Data) {
+		return hint.With(fmt.Errorf("%s %w", w.Paths.SetupFile(), ErrStalePlan), "run-again")
+	}
 	for _, c := range p.Changes {
 		now, err := w.Disk.Read(c.Path, largestFile)
 		if err != nil {
@@ -59,6 +68,15 @@ func (w *Wizard) stillAsPlanned(p *Plan) error {
 		}
 		if now.Exists != c.Before.Exists || now.Mode != c.Before.Mode || !bytes.Equal(now.Data, c.Before.Data) {
 			return hint.With(fmt.Errorf("%s %w", c.Path, ErrStalePlan), "run-again")
+		}
+	}
+	for _, s := range p.Secrets {
+		now, err := s.store.Get(ctx, s.Name)
+		if err != nil && !errors.Is(err, secrets.ErrNotFound) {
+			return fmt.Errorf("reading %s from the %s store: %w", s.Name, s.Store, err)
+		}
+		if p.vault.fingerprint(now) != s.Old {
+			return hint.With(fmt.Errorf("%s in the %s store %w", s.Name, s.Store, ErrStalePlan), "run-again")
 		}
 	}
 	return nil
@@ -78,8 +96,9 @@ type transaction struct {
 	report func(Progress)
 	tx     string
 
-	log   *journal.Log
-	snaps *journal.Snapshots
+	log       *journal.Log
+	snaps     *journal.Snapshots
+	intention intention
 }
 
 func (t *transaction) tell(state ProgressState, id string, args ...any) {
@@ -88,83 +107,57 @@ func (t *transaction) tell(state ProgressState, id string, args ...any) {
 	}
 }
 
-func (t *transaction) run(ctx context.Context) ([]uint64, error) {
+func (t *transaction) run(ctx context.Context) ([]uint64, []Note, error) {
 	log, err := t.w.openJournal(ctx, t.vault)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	t.log = log
 	if t.snaps, err = journal.OpenSnapshots(t.w.Disk, t.w.Paths.State, t.vault.keys); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	intent, err := t.intent()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if _, err := t.log.Append(ctx, intent); err != nil {
-		return nil, fmt.Errorf("journaling the intent: %w", err)
+		return nil, nil, fmt.Errorf("journaling the intent: %w", err)
 	}
 	records, err := t.change(ctx, intent)
 	if err != nil {
-		return nil, t.takeBack(ctx, intent, err)
+		return nil, nil, t.takeBack(ctx, intent, err)
 	}
-	return records, t.finish(ctx, intent)
+	return records, t.finish(ctx, intent), nil
 }
 
 // intent says beforehand what will change, with snapshots of both sides: the
 // journal alone must be able to undo or finish it.
 func (t *transaction) intent() (journal.Entry, error) {
-	e := journal.Entry{Event: journal.ChangeIntended, Tx: t.tx, Phase: journal.PhaseIntent, Detail: map[string]string{}}
+	t.intention = intend(t.plan)
+	detail, err := t.intention.encode()
+	if err != nil {
+		return journal.Entry{}, err
+	}
+	e := journal.Entry{Event: journal.ChangeIntended, Tx: t.tx, Phase: journal.PhaseIntent, Detail: detail}
 	for _, c := range t.plan.Changes {
 		f, err := t.fileChange(c)
 		if err != nil {
 			return e, err
 		}
 		e.Files = append(e.Files, f)
+		for _, k := range c.Keys {
+			k.File = c.Path
+			e.Keys = append(e.Keys, k)
+		}
 	}
-	made, err := json.Marshal(t.missingFolders())
-	if err != nil {
-		return e, fmt.Errorf("encoding the intent: %w", err)
-	}
-	e.Detail[detailMade] = string(made)
 	for _, s := range t.plan.Secrets {
 		e.Secrets = append(e.Secrets, s.record())
-		if s.Store == secrets.KindDocker {
-			e.Detail[detailDir] = s.dir
-		}
 	}
 	return e, nil
 }
 
-// What an intent's Detail holds beside the changes.
-const (
-	// detailDir is the stack's folder, where the docker store is.
-	detailDir = "dir"
-	// detailMade lists, as JSON, the folders that the transaction makes.
-	detailMade = "made"
-)
-
-// missingFolders are the folders that the changes will make, parents first.
-func (t *transaction) missingFolders() []string {
-	out := []string{}
-	for _, c := range t.plan.Changes {
-		var missing []string
-		for dir := filepath.Dir(c.Path); ; dir = filepath.Dir(dir) {
-			if _, err := os.Lstat(dir); err == nil || dir == filepath.Dir(dir) {
-				break
-			}
-			if !slices.Contains(out, dir) {
-				missing = append(missing, dir)
-			}
-		}
-		slices.Reverse(missing)
-		out = append(out, missing...)
-	}
-	return out
-}
-
 func (s SecretChange) record() journal.SecretChange {
-	return journal.SecretChange{Store: string(s.Store), Name: s.Name, Old: s.Old, New: s.New}
+	return journal.SecretChange{Store: string(s.Store), Dir: s.dir, Name: s.Name, Old: s.Old, New: s.New}
 }
 
 func (t *transaction) fileChange(c Change) (journal.FileChange, error) {
@@ -213,7 +206,7 @@ func (t *transaction) change(ctx context.Context, intent journal.Entry) ([]uint6
 // put makes path hold f, and reads it back.
 func (w *Wizard) put(path string, f files.File) error {
 	if !f.Exists {
-		return w.Disk.Remove(path)
+		return w.remove(path)
 	}
 	if err := w.Disk.WriteFile(path, f.Data, f.Mode); err != nil {
 		return err
@@ -224,6 +217,22 @@ func (w *Wizard) put(path string, f files.File) error {
 	}
 	if !bytes.Equal(now.Data, f.Data) {
 		return fmt.Errorf("%s does not hold what was just written to it", path)
+	}
+	return nil
+}
+
+// remove deletes a file, and the folders of our own that it leaves empty.
+func (w *Wizard) remove(path string) error {
+	if err := w.Disk.Remove(path); err != nil {
+		return err
+	}
+	for dir := filepath.Dir(path); slices.Contains([]string{"clawsetup", "claude", openclaw.BackendID}, filepath.Base(dir)); dir = filepath.Dir(dir) {
+		if dir == w.Paths.Config || dir == w.Paths.State {
+			break
+		}
+		if err := w.Disk.RemoveEmptyDir(dir); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -258,7 +267,10 @@ const previous = ".prev"
 // commit writes one record for each domain event and then the commit, in one
 // append.
 func (t *transaction) commit(ctx context.Context, intent journal.Entry) ([]uint64, error) {
-	entries := t.events(intent)
+	entries, err := t.intention.entries(t.tx, intent.Files, intent.Secrets, intent.Keys)
+	if err != nil {
+		return nil, err
+	}
 	t.tell(Begun, "journal")
 	records, err := t.log.Append(ctx, append(entries, journal.Entry{Event: journal.TransactionCommitted, Tx: t.tx, Phase: journal.PhaseCommit})...)
 	if err != nil {
@@ -274,52 +286,18 @@ func (t *transaction) commit(ctx context.Context, intent journal.Entry) ([]uint6
 	return seqs, nil
 }
 
-// events groups the changes by the domain event that they make up, in the order
-// of the Plan.
-func (t *transaction) events(intent journal.Entry) []journal.Entry {
-	var out []journal.Entry
-	at := func(e journal.Event) *journal.Entry {
-		i := slices.IndexFunc(out, func(x journal.Entry) bool { return x.Event == e })
-		if i < 0 {
-			out = append(out, journal.Entry{Event: e, Tx: t.tx, Phase: journal.PhaseEvent, Detail: t.plan.details[e]})
-			i = len(out) - 1
-		}
-		return &out[i]
-	}
-	for i, s := range t.plan.Secrets {
-		e := at(s.event)
-		e.Secrets = append(e.Secrets, intent.Secrets[i])
-	}
-	for i, c := range t.plan.Changes {
-		e := at(c.event)
-		e.Files = append(e.Files, intent.Files[i])
-		for _, k := range c.Keys {
-			k.File = c.Path
-			e.Keys = append(e.Keys, k)
-		}
-		for _, id := range c.Controls {
-			if !slices.Contains(e.Why, id) {
-				e.Why = append(e.Why, id)
-			}
-		}
-	}
-	for e := range t.plan.details {
-		at(e)
-	}
-	return out
-}
-
-// finish is what follows the commit: nothing in it can make the new set-up
-// untrue.
-func (t *transaction) finish(ctx context.Context, intent journal.Entry) error {
+// finish is what follows the commit: nothing in it can make the new set-up untrue,
+// and the next run repeats what fails here.
+func (t *transaction) finish(ctx context.Context, intent journal.Entry) []Note {
 	ctx = context.WithoutCancel(ctx)
-	if err := t.w.forget(ctx, intent.Secrets, intent.Detail); err != nil {
-		return fmt.Errorf("the changes are in place, but an old secret could not be deleted: %w", err)
+	var notes []Note
+	if err := t.w.forget(ctx, intent.Secrets); err != nil {
+		notes = append(notes, Note{ID: "old-secret-stays", State: Attention, Args: []any{reason(err)}})
 	}
 	if err := t.log.Seal(ctx); err != nil {
-		return fmt.Errorf("the changes are in place, but the journal's head could not be anchored: %w", err)
+		notes = append(notes, Note{ID: "journal-not-anchored", State: Attention, Args: []any{reason(err)}})
 	}
-	return nil
+	return notes
 }
 
 // takeBack undoes a failed transaction and says so.
@@ -330,7 +308,8 @@ func (t *transaction) takeBack(ctx context.Context, intent journal.Entry, cause 
 	}
 	ctx = context.WithoutCancel(ctx)
 	t.tell(Begun, "undo")
-	if err := t.w.undo(ctx, t.vault, t.snaps, intent.Files, intent.Secrets, intent.Detail); err != nil {
+	u := undoing{w: t.w, vault: t.vault, snaps: t.snaps}
+	if err := u.all(ctx, intent.Files, intent.Secrets, intent.Keys, t.intention.Made); err != nil {
 		return hint.With(fmt.Errorf("%w; and undoing it failed: %w", cause, err), "undo-failed")
 	}
 	detail := map[string]string{"reason": reason(cause)}
@@ -338,12 +317,23 @@ func (t *transaction) takeBack(ctx context.Context, intent journal.Entry, cause 
 		return hint.With(fmt.Errorf("%w; every change was undone, but the journal could not be told: %w", cause, err), "undo-failed")
 	}
 	t.tell(Undone, "undo")
-	return errors.Join(&UndoneError{Err: cause}, t.log.Seal(ctx))
+	// An anchor that is behind by an undone transaction is no fault; the next run
+	// saves it.
+	_ = t.log.Seal(ctx)
+	return &UndoneError{Err: cause, Left: u.left}
 }
 
 // UndoneError says that a transaction failed and that everything it had changed
-// was put back.
-type UndoneError struct{ Err error }
+// was put back, but for the files in Left, which somebody changed in the meantime.
+type UndoneError struct {
+	Err  error
+	Left []string
+}
 
-func (e *UndoneError) Error() string { return e.Err.Error() }
+func (e *UndoneError) Error() string {
+	if len(e.Left) > 0 {
+		return e.Err.Error() + "; changed by somebody else and left as they are: " + strings.Join(e.Left, ", ")
+	}
+	return e.Err.Error()
+}
 func (e *UndoneError) Unwrap() error { return e.Err }

@@ -31,6 +31,9 @@ func (w *Wizard) History(ctx context.Context) (*History, error) {
 		return nil, err
 	}
 	if !exists {
+		if err := w.journalGone(ctx); err != nil {
+			return nil, err
+		}
 		return nil, hint.With(fmt.Errorf("%w in %s", journal.ErrNoJournal, w.Paths.State), "run-init")
 	}
 	h := &History{}
@@ -47,6 +50,41 @@ func (w *Wizard) History(ctx context.Context) (*History, error) {
 	}
 	h.Report = h.log.Report()
 	return h, nil
+}
+
+// journalGone tells whether the store of the present set-up knows a journal that is
+// not there any more (journal.ErrJournalMissing).
+func (w *Wizard) journalGone(ctx context.Context) error {
+	s, _, err := w.loadSetup(w.Paths.SetupFile())
+	if err != nil || s == nil || s.Store == "" {
+		return err
+	}
+	return journal.Missing(ctx, w.Disk, w.Paths.State, storeAnchor{w.store(s.Store, s.StackDir(w.Paths))})
+}
+
+// MissingSnapshots counts the contents of files that records refer to and that are
+// not there; without the keys it cannot tell, and says so.
+func (h *History) MissingSnapshots() (int, error) {
+	if h.KeysErr != nil {
+		return 0, h.KeysErr
+	}
+	missing := 0
+	for r, err := range h.Records() {
+		if err != nil {
+			return missing, err
+		}
+		for _, f := range r.Files {
+			for _, id := range []string{f.SnapshotBefore, f.SnapshotAfter} {
+				if r.Phase != journal.PhaseEvent || id == "" {
+					continue
+				}
+				if _, err := h.snaps.Get(id); err != nil {
+					missing++
+				}
+			}
+		}
+	}
+	return missing, nil
 }
 
 // Records yields the records in order, oldest first.

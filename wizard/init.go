@@ -1,6 +1,7 @@
 package wizard
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/wizard/claude"
 	"github.com/clawsetup/clawsetup/wizard/cloudru"
+	"github.com/clawsetup/clawsetup/wizard/files"
 	"github.com/clawsetup/clawsetup/wizard/image"
 	"github.com/clawsetup/clawsetup/wizard/openclaw"
 )
@@ -43,8 +45,14 @@ type InitSession struct {
 	given Given
 	// current is the Setup on this host, nil at a first installation.
 	current *Setup
+	basis   files.File // setup.yaml, as the session found it
 	// draft is the Setup as answered so far.
 	draft Setup
+
+	// base is the draft before the first answer: what "keep" keeps.
+	base Setup
+	// choosing is true while the models are chosen one by one.
+	choosing bool
 
 	trail []answered
 
@@ -74,6 +82,7 @@ func (w *Wizard) NewInit(ctx context.Context, given Given) (*InitSession, error)
 		return nil, err
 	}
 	s.draft = s.startingPoint()
+	s.base = s.draft
 	return s, nil
 }
 
@@ -92,6 +101,12 @@ func (s *InitSession) startingPoint() Setup {
 			key.Label = base.Key.Label
 		}
 		base.Key = key
+		// Consent is this operator's, and paths are this host's.
+		base.API.AllowPrivate = s.current != nil && s.current.API.AllowPrivate && s.current.API.Base == base.API.Base
+		if s.current == nil {
+			base.Dir, base.OpenClaw.Config, base.Claude.Path = "", "", ""
+		}
+		base.Port = cmp.Or(base.Port, DefaultPort)
 	}
 	base.API.AllowPrivate = base.API.AllowPrivate || s.given.AllowPrivate
 	base.Image.KnownGood = slices.Clone(base.Image.KnownGood)
@@ -106,7 +121,7 @@ func (s *InitSession) recover(ctx context.Context) error {
 		return err
 	}
 	s.note("start", notes...)
-	s.current, err = s.w.LoadSetup(s.w.Paths.SetupFile())
+	s.current, s.basis, err = s.w.loadSetup(s.w.Paths.SetupFile())
 	return err
 }
 
@@ -115,7 +130,7 @@ func (s *InitSession) note(id string, notes ...Note) { s.notes[id] = append(s.no
 // Missing implements Session.
 func (s *InitSession) Missing(ctx context.Context) [][]string {
 	var out [][]string
-	if s.given.Key.IsZero() && !s.given.DryRun && s.storedKey(ctx).IsZero() {
+	if stored, err := s.storedKey(ctx); s.given.Key.IsZero() && !s.given.DryRun && (err != nil || stored.IsZero()) {
 		out = append(out, []string{"--key-stdin", "--key-file"})
 	}
 	if !s.vouched() {
@@ -144,17 +159,17 @@ func (s *InitSession) sameImage() bool {
 	return v == "" || v == s.draft.Image.Reference
 }
 
-// storedKey is the API key of the present set-up, zero when there is none or it
-// cannot be read now.
-func (s *InitSession) storedKey(ctx context.Context) secrets.Secret {
+// storedKey is the API key of the present set-up, zero when there is none. An error
+// means that the store could not be asked: the key may be there.
+func (s *InitSession) storedKey(ctx context.Context) (secrets.Secret, error) {
 	if s.current == nil || s.current.Store == "" {
-		return secrets.Secret{}
+		return secrets.Secret{}, nil
 	}
 	k, err := s.w.store(s.current.Store, s.current.StackDir(s.w.Paths)).Get(ctx, secrets.APIKey)
-	if err != nil {
-		return secrets.Secret{}
+	if errors.Is(err, secrets.ErrNotFound) {
+		return secrets.Secret{}, nil
 	}
-	return k
+	return k, err
 }
 
 // Next implements Session.
@@ -247,6 +262,9 @@ func (s *InitSession) reopen(id string) {
 	}
 	for _, a := range s.trail[i:] {
 		delete(s.notes, a.id)
+		if a.id == "image" || a.id == "trust" || a.id == "cosign-key" {
+			s.trusted, s.draft.Image = false, s.base.Image
+		}
 	}
 	s.trail = s.trail[:i]
 }

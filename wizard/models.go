@@ -82,12 +82,11 @@ func (s *InitSession) presetChosen() bool {
 	if v["big-model"] != "" || v["middle-model"] != "" || v["small-model"] != "" {
 		return false
 	}
-	return s.draft.Models.Preset != presetCustom
+	return !s.choosing
 }
 
 func buildPreset(ctx context.Context, s *InitSession, q *Question) error {
-	if s.draft.Models.Small.ID != "" {
-		m := s.draft.Models
+	if m := s.base.Models; m.Small.ID != "" {
 		q.Options = append(q.Options, Option{Value: presetKeep, Columns: []string{m.Big.ID, m.Middle.ID, m.Small.ID}})
 		q.Default = presetKeep
 	}
@@ -112,9 +111,13 @@ func buildPreset(ctx context.Context, s *InitSession, q *Question) error {
 func acceptPreset(ctx context.Context, s *InitSession, a Answer) error {
 	switch a.Value {
 	case presetCustom:
-		s.draft.Models.Preset = presetCustom
+		s.draft.Models.Preset, s.choosing = presetCustom, true
 		return nil
 	case presetKeep:
+		if s.base.Models.Small.ID == "" {
+			return fmt.Errorf("%w: there are no models to keep yet", ErrNoSuchOption)
+		}
+		s.draft.Models, s.choosing = s.base.Models, false
 		return s.keepModels(ctx)
 	}
 	m, err := s.choosePreset(ctx, a.Value)
@@ -126,11 +129,14 @@ func acceptPreset(ctx context.Context, s *InitSession, a Answer) error {
 			return err
 		}
 	}
+	s.choosing = false
 	s.draft.Models = ModelsSetup{Preset: a.Value, Big: modelSetup(m.Big), Middle: modelSetup(m.Middle), Small: modelSetup(m.Small)}
 	return nil
 }
 
-func modelSetup(m cloudru.Model) ModelSetup { return ModelSetup{ID: m.ID, Context: m.Context} }
+func modelSetup(m cloudru.Model) ModelSetup {
+	return ModelSetup{ID: m.ID, Context: m.Context, LeavesRussia: m.LeavesRussia()}
+}
 
 // keepModels checks that the models of the present set-up are still offered.
 func (s *InitSession) keepModels(ctx context.Context) error {
@@ -139,7 +145,7 @@ func (s *InitSession) keepModels(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		m.Context = found.Context
+		*m = modelSetup(found)
 	}
 	return s.prove(ctx, "preset", s.draft.Models.Small.ID)
 }
@@ -187,7 +193,11 @@ func (s *InitSession) modelDefault(ctx context.Context, id string) string {
 			return have
 		}
 	}
-	m, err := s.choosePreset(ctx, orElse(s.given.Values["preset"], presetDefault))
+	preset := orElse(s.given.Values["preset"], presetDefault)
+	if preset == presetKeep || preset == presetCustom {
+		preset = presetDefault
+	}
+	m, err := s.choosePreset(ctx, preset)
 	if err != nil {
 		return "" // no preset fits this catalogue: the operator chooses
 	}
@@ -210,21 +220,6 @@ func acceptModel(slot func(*ModelsSetup) *ModelSetup, last bool) func(context.Co
 		*slot(&s.draft.Models) = modelSetup(m)
 		return nil
 	}
-}
-
-// abroad lists the chosen models that send data outside Russia.
-func (s *InitSession) abroad(ctx context.Context) ([]string, error) {
-	var out []string
-	for _, c := range []ModelSetup{s.draft.Models.Big, s.draft.Models.Middle, s.draft.Models.Small} {
-		m, err := s.find(ctx, c.ID)
-		if err != nil {
-			return nil, err
-		}
-		if m.LeavesRussia() {
-			out = append(out, m.ID)
-		}
-	}
-	return out, nil
 }
 
 func tokens(n int) string {

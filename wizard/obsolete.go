@@ -3,6 +3,7 @@ package wizard
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 
 	"github.com/clawsetup/clawsetup/wizard/journal"
@@ -14,8 +15,11 @@ import (
 // for: another folder, another contract, another openclaw.json.
 func (s *InitSession) planObsolete(_ context.Context, p *planner) error {
 	for _, t := range p.past {
-		if p.wanted[t.first.Path] || t.last.After == t.first.Before {
+		if p.wanted[t.first.Path] || t.last.After == t.first.Before || t.event == journal.SetupRemoved {
 			continue
+		}
+		if filepath.Base(t.first.Path) == ignoreName && filepath.Dir(t.first.Path) == p.vault.dir {
+			continue // the journal's keys are still there and must stay ignored
 		}
 		if err := p.restore(t, Change{Why: "file-obsolete", event: journal.SetupRemoved}); err != nil {
 			return err

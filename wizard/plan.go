@@ -24,7 +24,9 @@ type Plan struct {
 	// Next are the commands that remain to be run after Apply.
 	Next [][]string
 
-	vault   *vault
+	vault *vault
+	// basis is setup.yaml as the session found it when it started.
+	basis   files.File
 	details map[journal.Event]map[string]string
 }
 
@@ -44,6 +46,8 @@ type Change struct {
 	// mode is the permission of the new file, private when zero.
 	mode  fs.FileMode
 	event journal.Event
+	// restored content may be the operator's own, from before our first change.
+	restored bool
 	// adapt changes the content that restore found, before it is planned.
 	adapt func(path string, data []byte) ([]byte, error)
 }

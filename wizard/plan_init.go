@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"time"
 
@@ -40,17 +42,22 @@ type planner struct {
 	// snaps and past are of the journal; empty before the first transaction.
 	snaps *journal.Snapshots
 	past  []touched
-	plan  *Plan
+	// written are the digests of what was written to each path.
+	written map[string][]string
+	plan    *Plan
 	// wanted are the paths that the Plan covers, those that are right already
 	// included.
 	wanted map[string]bool
 }
 
 // newPlanner reads what earlier transactions did.
-func (w *Wizard) newPlanner(ctx context.Context, v *vault) (*planner, error) {
-	p := &planner{w: w, vault: v, plan: &Plan{vault: v}, wanted: map[string]bool{}}
+func (w *Wizard) newPlanner(ctx context.Context, v *vault, basis files.File) (*planner, error) {
+	p := &planner{w: w, vault: v, plan: &Plan{vault: v, basis: basis}, wanted: map[string]bool{}, written: map[string][]string{}}
 	if v.fresh {
-		return p, nil
+		if v.restart {
+			return p, nil
+		}
+		return p, journal.Missing(ctx, w.Disk, w.Paths.State, storeAnchor{v.store})
 	}
 	h, err := w.History(ctx)
 	if err != nil {
@@ -61,6 +68,13 @@ func (w *Wizard) newPlanner(ctx context.Context, v *vault) (*planner, error) {
 		return nil, err
 	}
 	p.snaps, p.past = h.snaps, touchedSince(records, journal.Record{})
+	for _, r := range records {
+		for _, f := range r.Files {
+			if r.Phase == journal.PhaseEvent && f.After != "" && r.Event != journal.ConfigRolledBack && r.Event != journal.SetupRemoved {
+				p.written[f.Path] = append(p.written[f.Path], f.After)
+			}
+		}
+	}
 	return p, nil
 }
 
@@ -82,11 +96,30 @@ func (p *planner) file(path string, after []byte, c Change) error {
 	if c.Before.Exists == c.After.Exists && c.Before.Mode == c.After.Mode && bytes.Equal(before.Data, after) {
 		return nil
 	}
+	foreign := before.Exists && !p.ours(path, before.Data)
+	c.Sensitive = c.Sensitive || foreign
 	if c.Keys == nil {
-		c.Keys = settingsDiff(path, before.Data, after)
+		hide := hiding{old: foreign, now: c.restored && after != nil && !p.ours(path, after), with: p.vault}
+		c.Keys = hide.changes(path, before.Data, after)
+	}
+	if foreign && !c.restored && !p.known(path) && !bytes.Contains(before.Data, []byte(ourMark)) {
+		p.plan.Consents = append(p.plan.Consents, Note{ID: "foreign-file", State: Attention, Args: []any{path}})
 	}
 	p.plan.Changes = append(p.plan.Changes, c)
 	return nil
+}
+
+// ourMark is in the head of the files that clawsetup writes whole.
+const ourMark = "ritten by clawsetup"
+
+// known tells whether an earlier transaction changed path.
+func (p *planner) known(path string) bool {
+	return slices.ContainsFunc(p.past, func(t touched) bool { return t.first.Path == path })
+}
+
+// ours tells whether data is what clawsetup once wrote to path.
+func (p *planner) ours(path string, data []byte) bool {
+	return slices.Contains(p.written[path], p.vault.keys.Digest(data, false)) || slices.Contains(p.written[path], p.vault.keys.Digest(data, true))
 }
 
 // secret adds the change that makes the store hold value under name; a zero
@@ -118,7 +151,7 @@ func (s *InitSession) Plan(ctx context.Context) (*Plan, error) {
 		return nil, err
 	}
 	v.restart = s.given.NewJournal
-	p, err := s.w.newPlanner(ctx, v)
+	p, err := s.w.newPlanner(ctx, v, s.basis)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +176,7 @@ func (s *InitSession) planSecrets(ctx context.Context, p *planner) error {
 		fromDir = s.current.StackDir(s.w.Paths)
 		from = s.w.store(s.current.Store, fromDir)
 	}
-	token, err := s.token(ctx, store, from)
+	token, err := s.token(ctx)
 	if err != nil {
 		return err
 	}
@@ -156,10 +189,15 @@ func (s *InitSession) planSecrets(ctx context.Context, p *planner) error {
 	if err := p.secret(ctx, store, dir, secrets.ProxyToken, token, journal.ProxyTokenRotated, journal.SecretStored); err != nil {
 		return err
 	}
+	s.noteLoose(p, dir)
 	if from == nil {
 		return nil
 	}
+	s.noteKeysStay(p)
 	for _, name := range []string{secrets.APIKey, secrets.ProxyToken} {
+		if name == secrets.APIKey && s.key.IsZero() {
+			continue // it was not put anywhere else
+		}
 		if err := p.secret(ctx, from, fromDir, name, secrets.Secret{}, "", journal.SecretForgotten); err != nil {
 			return err
 		}
@@ -167,30 +205,55 @@ func (s *InitSession) planSecrets(ctx context.Context, p *planner) error {
 	return nil
 }
 
+// noteLoose says when other users can get at the files of the docker store.
+func (s *InitSession) noteLoose(p *planner, dir string) {
+	folder := filepath.Join(dir, "secrets")
+	st, err := os.Stat(folder)
+	if s.draft.Store == secrets.KindDocker && err == nil && st.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" {
+		p.plan.Notes = append(p.plan.Notes, Note{ID: "secrets-folder-open", State: Failed, Args: []any{folder, modeText(st.Mode())}})
+	}
+}
+
+// noteKeysStay says that the journal's keys do not move with the secrets.
+func (s *InitSession) noteKeysStay(p *planner) {
+	if p.vault.fresh {
+		return
+	}
+	where := string(p.vault.store.Kind())
+	if p.vault.dir != "" {
+		where = filepath.Join(p.vault.dir, "secrets")
+	}
+	p.plan.Notes = append(p.plan.Notes, Note{ID: "journal-keys-stay", State: Attention, Args: []any{where}})
+}
+
 func (s *InitSession) movesDocker() bool {
 	return s.draft.Store == secrets.KindDocker && s.current.StackDir(s.w.Paths) != s.draft.StackDir(s.w.Paths)
 }
 
-// token is the one in use, wherever it is, or a new one.
-func (s *InitSession) token(ctx context.Context, stores ...secrets.Store) (secrets.Secret, error) {
-	for _, store := range stores {
-		if store == nil {
-			continue
-		}
-		t, err := store.Get(ctx, secrets.ProxyToken)
-		if err == nil {
-			return t, nil
-		}
-		if !errors.Is(err, secrets.ErrNotFound) {
-			return secrets.Secret{}, fmt.Errorf("reading the proxy token from the %s store: %w", store.Kind(), err)
-		}
+// token is the one in use, or a new one: a value that the present set-up does not
+// know, or that is not 256 bits of ours, is not taken over (S-01).
+func (s *InitSession) token(ctx context.Context) (secrets.Secret, error) {
+	if s.current == nil || s.current.Store == "" {
+		return secrets.NewToken()
+	}
+	t, err := s.w.store(s.current.Store, s.current.StackDir(s.w.Paths)).Get(ctx, secrets.ProxyToken)
+	if err != nil && !errors.Is(err, secrets.ErrNotFound) {
+		return secrets.Secret{}, fmt.Errorf("reading the proxy token from the %s store: %w", s.current.Store, err)
+	}
+	if err == nil && secrets.IsToken(t) {
+		return t, nil
 	}
 	return secrets.NewToken()
 }
 
 // describeKey records the key's age and label when it is a new one.
 func (s *InitSession) describeKey(p *planner) {
-	s.draft.Key = describeKey(p.vault, s.draft.Key, s.key, s.given.KeyLabel, s.w.Now())
+	known := s.draft.Key
+	if s.stored {
+		// The same key under another fingerprint is as old as it was.
+		known.Fingerprint = p.vault.fingerprint(s.key)
+	}
+	s.draft.Key = describeKey(p.vault, known, s.key, s.given.KeyLabel, s.w.Now())
 }
 
 func describeKey(v *vault, old KeySetup, key secrets.Secret, label string, now time.Time) KeySetup {
@@ -250,31 +313,20 @@ func (s *InitSession) planAgent(ctx context.Context, p *planner) error {
 }
 
 // planNotes says what the operator consents to, and what was found.
-func (s *InitSession) planNotes(ctx context.Context, p *planner) error {
+func (s *InitSession) planNotes(_ context.Context, p *planner) error {
 	if s.key.IsZero() {
 		p.plan.Notes = append(p.plan.Notes, Note{ID: "key-not-checked", State: NotChecked})
 	}
 	for _, q := range initQuestions {
 		for _, n := range s.notes[q.id] {
-			if q.id == "trust" {
-				continue
-			}
 			p.plan.Notes = append(p.plan.Notes, n)
 		}
 	}
-	if s.draft.API.AllowPrivate {
-		p.plan.Consents = append(p.plan.Consents, Note{ID: "allow-private-api", State: Attention, Args: []any{s.draft.API.Base}})
+	var before Setup
+	if s.current != nil {
+		before = *s.current
 	}
-	if s.draft.Image.Trust == trustFirstUse && s.verdict.By != "pin" {
-		p.plan.Consents = append(p.plan.Consents, Note{ID: "trust-first-use", State: Attention, Args: []any{s.draft.Image.Digest}})
-	}
-	abroad, err := s.abroad(ctx)
-	if err != nil {
-		return err
-	}
-	for _, id := range slices.Compact(abroad) {
-		p.plan.Consents = append(p.plan.Consents, Note{ID: "model-leaves-russia", State: Attention, Args: []any{id}})
-	}
+	p.plan.Consents = append(p.plan.Consents, s.draft.consents(before)...)
 	if !p.plan.Empty() {
 		p.plan.Next = s.w.nextSteps()
 	}

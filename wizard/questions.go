@@ -122,7 +122,12 @@ func (s *InitSession) keyMayMiss() bool {
 }
 
 func buildKey(ctx context.Context, s *InitSession, q *Question) error {
-	if !s.storedKey(ctx).IsZero() {
+	stored, err := s.storedKey(ctx)
+	if err != nil {
+		q.Notes = append(q.Notes, Note{ID: "key-unreadable", State: Failed, Args: []any{text.Clean(err.Error(), 200)}})
+		return nil
+	}
+	if !stored.IsZero() {
 		q.Default = "keep"
 	}
 	return nil
@@ -139,6 +144,9 @@ func acceptKey(ctx context.Context, s *InitSession, a Answer) error {
 	if err != nil {
 		return err
 	}
+	if !key.Equal(s.key) {
+		s.forgetProofs()
+	}
 	s.key, s.stored = key, stored
 	err = s.prove(ctx, "key", model)
 	var refused *cloudru.Error
@@ -152,7 +160,11 @@ func acceptKey(ctx context.Context, s *InitSession, a Answer) error {
 // when nothing was typed.
 func (s *InitSession) typedKey(ctx context.Context, typed secrets.Secret) (key secrets.Secret, stored bool, err error) {
 	if typed.IsZero() {
-		return s.storedKey(ctx), true, nil
+		key, err = s.storedKey(ctx)
+		if err == nil && key.IsZero() {
+			err = secrets.ErrEmpty
+		}
+		return key, true, err
 	}
 	key, err = secrets.ParseAPIKey(typed.Expose())
 	return key, false, err
@@ -164,7 +176,11 @@ func (s *InitSession) probeModel(ctx context.Context) (string, error) {
 	if id := orElse(s.given.Values["small-model"], s.draft.Models.Small.ID); id != "" {
 		return id, nil
 	}
-	m, err := s.choosePreset(ctx, orElse(s.given.Values["preset"], presetDefault))
+	preset := s.given.Values["preset"]
+	if preset == "" || preset == presetKeep || preset == presetCustom {
+		preset = presetDefault
+	}
+	m, err := s.choosePreset(ctx, preset)
 	return m.Small.ID, err
 }
 
@@ -187,6 +203,14 @@ func (s *InitSession) prove(ctx context.Context, question, model string) error {
 	s.proved[model] = p
 	s.noteProof(question, p)
 	return nil
+}
+
+// forgetProofs: what was proved, was proved of another key.
+func (s *InitSession) forgetProofs() {
+	clear(s.proved)
+	for id, notes := range s.notes {
+		s.notes[id] = slices.DeleteFunc(notes, func(n Note) bool { return n.ID == "key-proved" })
+	}
 }
 
 func (s *InitSession) noteProof(question string, p cloudru.Proof) {
@@ -327,11 +351,29 @@ func acceptOpenClawConfig(_ context.Context, s *InitSession, a Answer) error {
 	if err != nil {
 		return err
 	}
+	if s.managed(path) {
+		return fmt.Errorf("%s is a file of clawsetup's own", path)
+	}
 	if _, err := s.w.readOpenClaw(path); err != nil {
 		return err
 	}
 	s.draft.OpenClaw.Config = path
 	return nil
+}
+
+// managed tells whether path is one of the files that clawsetup writes whole.
+func (s *InitSession) managed(path string) bool {
+	dir := s.draft.StackDir(s.w.Paths)
+	own := []string{s.w.Paths.SetupFile()}
+	for _, name := range []string{composeName, seccompName, envName, ignoreName} {
+		own = append(own, filepath.Join(dir, name))
+	}
+	for _, folder := range []string{s.w.Paths.State, filepath.Join(dir, "secrets")} {
+		if rel, err := filepath.Rel(folder, path); err == nil && filepath.IsLocal(rel) {
+			return true
+		}
+	}
+	return slices.Contains(own, path)
 }
 
 func buildClaude(ctx context.Context, s *InitSession, q *Question) error {

@@ -2,7 +2,6 @@ package wizard
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,6 +15,7 @@ import (
 	"github.com/clawsetup/clawsetup/wizard/files"
 	"github.com/clawsetup/clawsetup/wizard/hint"
 	"github.com/clawsetup/clawsetup/wizard/journal"
+	"github.com/clawsetup/clawsetup/wizard/openclaw"
 	"github.com/clawsetup/clawsetup/wizard/text"
 )
 
@@ -95,30 +95,45 @@ func (w *Wizard) sweep(v *vault) error {
 	return errors.Join(errs...)
 }
 
-// settle ends the transaction of intent one way or the other.
+// settle ends the transaction of intent one way or the other, with the same events
+// in the journal as if it had not been interrupted.
 func (w *Wizard) settle(ctx context.Context, l *journal.Log, v *vault, snaps *journal.Snapshots, intent journal.Record) ([]Note, error) {
+	in, err := decodeIntention(intent.Detail)
+	if err != nil {
+		return nil, err
+	}
 	done, err := w.inPlace(ctx, v, intent)
 	if err != nil {
 		return nil, err
 	}
-	outcome, phase, event := "undone", journal.PhaseUndone, journal.TransactionUndone
+	when := intent.Time.Format("2006-01-02 15:04:05")
+	u := undoing{w: w, vault: v, snaps: snaps}
+	outcome, end := "undone", journal.Entry{Event: journal.TransactionUndone, Tx: intent.Tx, Phase: journal.PhaseUndone}
+	var events []journal.Entry
 	if done {
-		outcome, phase, event = "finished", journal.PhaseCommit, journal.TransactionCommitted
-	} else if err := w.undo(ctx, v, snaps, intent.Files, intent.Secrets, intent.Detail); err != nil {
-		return nil, hint.With(fmt.Errorf("undoing the transaction that was interrupted on %s: %w", intent.Time.Format("2006-01-02 15:04:05"), err), "undo-failed")
+		outcome, end.Event, end.Phase = "finished", journal.TransactionCommitted, journal.PhaseCommit
+		events, err = in.entries(intent.Tx, intent.Files, intent.Secrets, intent.Keys)
+	} else if err = u.all(ctx, intent.Files, intent.Secrets, intent.Keys, in.Made); err != nil {
+		err = hint.With(fmt.Errorf("undoing the transaction that was interrupted on %s: %w", when, err), "undo-failed")
 	}
-	detail := map[string]string{"outcome": outcome}
-	recovered := journal.Entry{Event: journal.Recovered, Tx: intent.Tx, Phase: journal.PhaseEvent, Detail: detail, Files: intent.Files, Secrets: intent.Secrets}
-	if _, err := l.Append(ctx, recovered, journal.Entry{Event: event, Tx: intent.Tx, Phase: phase}); err != nil {
+	if err != nil {
+		return nil, err
+	}
+	recovered := journal.Entry{Event: journal.Recovered, Tx: intent.Tx, Phase: journal.PhaseEvent, Detail: map[string]string{"outcome": outcome}}
+	if _, err := l.Append(ctx, append(append([]journal.Entry{recovered}, events...), end)...); err != nil {
 		return nil, fmt.Errorf("journaling the recovery: %w", err)
 	}
-	if err := w.forget(ctx, intent.Secrets, intent.Detail); err != nil {
+	if err := w.forget(ctx, intent.Secrets); err != nil {
 		return nil, err
 	}
 	if err := l.Seal(ctx); err != nil {
 		return nil, err
 	}
-	return []Note{{ID: "journal-recovered-" + outcome, State: Attention, Args: []any{intent.Time.Format("2006-01-02 15:04:05")}}}, nil
+	notes := []Note{{ID: "journal-recovered-" + outcome, State: Attention, Args: []any{when}}}
+	for _, path := range u.left {
+		notes = append(notes, Note{ID: "undo-left", State: Attention, Args: []any{path}})
+	}
+	return notes, nil
 }
 
 // inPlace tells whether every change of the intent reached the disk and the
@@ -129,12 +144,12 @@ func (w *Wizard) inPlace(ctx context.Context, v *vault, intent journal.Record) (
 		if err != nil {
 			return false, err
 		}
-		if w.digest(v, now, f.After) != f.After {
+		if w.digest(v, now, f.After) != f.After || now.Exists && modeText(now.Mode) != f.ModeAfter {
 			return false, nil
 		}
 	}
 	for _, s := range intent.Secrets {
-		value, err := w.store(secrets.Kind(s.Store), intent.Detail[detailDir]).Get(ctx, s.Name)
+		value, err := w.store(secrets.Kind(s.Store), s.Dir).Get(ctx, s.Name)
 		if err != nil && !errors.Is(err, secrets.ErrNotFound) {
 			return false, err
 		}
@@ -156,41 +171,48 @@ func (w *Wizard) digest(v *vault, now files.File, like string) string {
 // isKeyed tells a keyed digest from a plain one (journal.Keys.Digest).
 func isKeyed(digest string) bool { return strings.HasPrefix(digest, "hmac:") }
 
-// undo puts back what a transaction may have changed. It is safe to repeat, and
-// leaves alone what the operator changed in the meantime.
-func (w *Wizard) undo(ctx context.Context, v *vault, snaps *journal.Snapshots, changes []journal.FileChange, values []journal.SecretChange, detail map[string]string) error {
+// undoing puts back what a transaction may have changed. It is safe to repeat. What
+// the operator changed in the meantime is left as it is, but for our own settings in
+// a file that we share.
+type undoing struct {
+	w     *Wizard
+	vault *vault
+	snaps *journal.Snapshots
+	// left are files that hold neither what was before nor what was written.
+	left []string
+}
+
+func (u *undoing) all(ctx context.Context, changes []journal.FileChange, values []journal.SecretChange, keys []journal.KeyChange, made []string) error {
 	var errs []error
 	for _, c := range slices.Backward(changes) {
-		errs = append(errs, w.undoFile(c, v, snaps))
+		errs = append(errs, u.file(c, keys))
 	}
 	for _, c := range slices.Backward(values) {
-		errs = append(errs, w.undoSecret(ctx, c, detail[detailDir]))
-	}
-	var made []string
-	if s := detail[detailMade]; s != "" {
-		errs = append(errs, json.Unmarshal([]byte(s), &made))
+		errs = append(errs, u.secret(ctx, c))
 	}
 	for _, dir := range slices.Backward(made) {
-		errs = append(errs, w.Disk.RemoveEmptyDir(dir))
+		errs = append(errs, u.w.Disk.RemoveEmptyDir(dir))
 	}
 	return errors.Join(errs...)
 }
 
-func (w *Wizard) undoFile(c journal.FileChange, v *vault, snaps *journal.Snapshots) error {
-	if err := w.Disk.RemoveTemp(c.Path); err != nil {
+func (u *undoing) file(c journal.FileChange, keys []journal.KeyChange) error {
+	if err := u.w.Disk.RemoveTemp(c.Path); err != nil {
 		return err
 	}
-	now, err := w.Disk.Read(c.Path, largestFile)
+	now, err := u.w.Disk.Read(c.Path, largestFile)
 	if err != nil {
 		return err
 	}
-	if w.digest(v, now, c.After) != c.After || (c.After == "" && !now.Exists && c.Before == "") {
-		return nil // not reached yet, or changed by someone else since
+	switch {
+	case u.w.digest(u.vault, now, c.Before) == c.Before && (!now.Exists || modeText(now.Mode) == c.ModeBefore):
+		return nil // not reached yet
+	case u.w.digest(u.vault, now, c.After) != c.After:
+		return u.edited(c, now, keys)
+	case c.Before == "":
+		return u.w.Disk.Remove(c.Path)
 	}
-	if c.Before == "" {
-		return w.Disk.Remove(c.Path)
-	}
-	data, err := snaps.Get(c.SnapshotBefore)
+	data, err := u.snaps.Get(c.SnapshotBefore)
 	if err != nil {
 		return fmt.Errorf("restoring %s: %w", c.Path, err)
 	}
@@ -198,13 +220,41 @@ func (w *Wizard) undoFile(c journal.FileChange, v *vault, snaps *journal.Snapsho
 	if err != nil {
 		return err
 	}
-	return w.Disk.WriteFile(c.Path, data, mode)
+	return u.w.Disk.WriteFile(c.Path, data, mode)
 }
 
-func (w *Wizard) undoSecret(ctx context.Context, c journal.SecretChange, dir string) error {
-	store := w.store(secrets.Kind(c.Store), dir)
+// edited takes only our settings out of a file that somebody changed after us; a
+// file of another kind is left.
+func (u *undoing) edited(c journal.FileChange, now files.File, keys []journal.KeyChange) error {
+	own := slices.DeleteFunc(slices.Clone(keys), func(k journal.KeyChange) bool { return k.File != c.Path })
+	if !now.Exists || !isKeyed(c.After) || len(own) == 0 {
+		u.left = append(u.left, c.Path)
+		return nil
+	}
+	var before []byte
+	if c.Before != "" {
+		b, err := u.snaps.Get(c.SnapshotBefore)
+		if err != nil {
+			return fmt.Errorf("restoring %s: %w", c.Path, err)
+		}
+		before = b
+	}
+	applied, err := u.snaps.Get(c.SnapshotAfter)
+	if err != nil {
+		return fmt.Errorf("restoring %s: %w", c.Path, err)
+	}
+	data, _, err := openclaw.Revert(now.Data, applied, before, keyPaths(own))
+	if err != nil {
+		u.left = append(u.left, c.Path)
+		return nil //nolint:nilerr // it cannot be read any more: it is the operator's, and is reported
+	}
+	return u.w.Disk.WriteFile(c.Path, data, now.Mode)
+}
+
+func (u *undoing) secret(ctx context.Context, c journal.SecretChange) error {
+	store := u.w.store(secrets.Kind(c.Store), c.Dir)
 	if c.Old == "" {
-		return store.Delete(ctx, c.Name)
+		return u.newSecret(ctx, store, c)
 	}
 	old, err := store.Get(ctx, c.Name+previous)
 	if errors.Is(err, secrets.ErrNotFound) {
@@ -220,13 +270,26 @@ func (w *Wizard) undoSecret(ctx context.Context, c journal.SecretChange, dir str
 	return store.Delete(ctx, c.Name+previous)
 }
 
+// newSecret deletes an item that the transaction added, and no other value.
+func (u *undoing) newSecret(ctx context.Context, store secrets.Store, c journal.SecretChange) error {
+	now, err := store.Get(ctx, c.Name)
+	if err != nil && !errors.Is(err, secrets.ErrNotFound) {
+		return fmt.Errorf("reading the new %s: %w", c.Name, err)
+	}
+	if !now.IsZero() && u.vault.fingerprint(now) != c.New {
+		return nil
+	}
+	// Deleting what is not there clears a half-written copy.
+	return store.Delete(ctx, c.Name)
+}
+
 // forget deletes the old values that a transaction kept aside.
-func (w *Wizard) forget(ctx context.Context, changes []journal.SecretChange, detail map[string]string) error {
+func (w *Wizard) forget(ctx context.Context, changes []journal.SecretChange) error {
 	for _, c := range changes {
 		if c.Old == "" {
 			continue
 		}
-		if err := w.store(secrets.Kind(c.Store), detail[detailDir]).Delete(ctx, c.Name+previous); err != nil {
+		if err := w.store(secrets.Kind(c.Store), c.Dir).Delete(ctx, c.Name+previous); err != nil {
 			return fmt.Errorf("deleting the old %s: %w", c.Name, err)
 		}
 	}
@@ -242,7 +305,7 @@ func (w *Wizard) forgetLast(ctx context.Context, l *journal.Log) error {
 			return err
 		}
 		if r.Phase == journal.PhaseIntent {
-			return w.forget(ctx, r.Secrets, r.Detail)
+			return w.forget(ctx, r.Secrets)
 		}
 	}
 	return nil

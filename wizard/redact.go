@@ -12,11 +12,11 @@ import (
 const hidden = `"[hidden]"`
 
 // credentialName matches the name of a setting whose value is a secret (A4).
-var credentialName = regexp.MustCompile(`(?i)token|secret|passw|passphrase|api_?key|credential|bearer|auth_?key|private_?key`)
+var credentialName = regexp.MustCompile(`(?i)token|secret|passw|passphrase|api_?key|credential|bearer|auth_?key|private_?key|headers`)
 
 // credential matches such a setting with its value on one line, in JSON, JSON5, YAML
 // and .env files; quoted values and bare ones.
-var credential = regexp.MustCompile(`(?i)(["']?[\w.-]*(?:token|secret|passw|passphrase|api_?key|credential|bearer|auth_?key|private_?key)[\w.-]*["']?\s*[:=]\s*)("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^\s,{}\[\]"']+)`)
+var credential = regexp.MustCompile(`(?i)(["']?[\w.-]*(?:token|secret|passw|passphrase|api_?key|credential|bearer|auth_?key|private_?key)[\w.-]*["']?\s*[:=]\s*)("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^\s,{}\[\]"'\\][^\s,{}\[\]"']*)`)
 
 // harmless matches what cannot be a secret: switches, short numbers, nothing.
 var harmless = regexp.MustCompile(`^(?:true|false|null|["']?\d{1,9}["']?|""|''|\||>)$`)
@@ -35,6 +35,9 @@ func Redact(line string) string {
 		return g[1] + hidden
 	})
 }
+
+// userInfo is a name and password inside of an address.
+var userInfo = regexp.MustCompile(`://[^/\s"'@]*:[^/\s"'@]*@`)
 
 // shortestSecret is the length from which on a value is worth hiding wherever it
 // stands; shorter ones would hide half of the file.
@@ -66,8 +69,11 @@ func (r *redactor) collect(v any, secret bool) {
 			r.values = append(r.values, v)
 		}
 	case []any:
+		named := false // by the argument before it, as in ["--token", "…"]
 		for _, x := range v {
-			r.collect(x, secret)
+			r.collect(x, secret || named)
+			arg, _ := x.(string)
+			named = strings.HasPrefix(arg, "-") && credentialName.MatchString(arg)
 		}
 	case map[string]any:
 		if _, ref := v["source"]; ref && v["provider"] != nil {
@@ -88,5 +94,5 @@ func (r redactor) line(s string) string {
 	for _, v := range r.values {
 		out = strings.ReplaceAll(out, v, "[hidden]")
 	}
-	return indent + text.Clean(out, widestLine)
+	return indent + text.Clean(userInfo.ReplaceAllString(out, "://[hidden]@"), widestLine)
 }

@@ -2,7 +2,9 @@ package wizard
 
 import (
 	"fmt"
+	"path/filepath"
 
+	"github.com/clawsetup/clawsetup/templates"
 	"github.com/clawsetup/clawsetup/wizard/files"
 	"github.com/clawsetup/clawsetup/wizard/journal"
 	"github.com/clawsetup/clawsetup/wizard/openclaw"
@@ -12,7 +14,12 @@ import (
 type touched struct {
 	first journal.FileChange // the earliest change
 	last  journal.FileChange // the latest
+	event journal.Event      // of the latest change
 	keys  []journal.KeyChange
+	// shared is true for openclaw.json, where only some settings are ours.
+	shared bool
+	// edited is true when somebody else changed the file between two changes.
+	edited bool
 }
 
 func committed(records []journal.Record) map[string]bool {
@@ -42,7 +49,9 @@ func touchedSince(records []journal.Record, at journal.Record) []touched {
 				index[f.Path] = i
 				out = append(out, touched{first: f})
 			}
-			out[i].last = f
+			out[i].edited = out[i].edited || known && f.Before != out[i].last.After
+			out[i].last, out[i].event = f, r.Event
+			out[i].shared = out[i].shared || r.Event == journal.CloudruFmProviderConfigured || isKeyed(f.After) && len(r.Keys) > 0
 			for _, k := range r.Keys {
 				if k.File == f.Path {
 					out[i].keys = append(out[i].keys, k)
@@ -53,29 +62,34 @@ func touchedSince(records []journal.Record, at journal.Record) []touched {
 	return out
 }
 
-// restore plans that the file of t is again what it was before t.first: whole when
-// nobody else changed it since, otherwise only the settings that clawsetup changed, so
-// that the operator's later edits stay. c says why.
+// restore plans that the file of t is again what it was before t.first. A file that
+// we share with the operator goes back whole only when nobody else ever changed it;
+// otherwise only our settings do, and the operator's edits stay. c says why.
 func (p *planner) restore(t touched, c Change) error {
 	path := t.first.Path
 	now, err := p.w.Disk.Read(path, largestFile)
 	if err != nil {
 		return err
 	}
-	var data []byte
+	data, err := p.snapshot(t.first.SnapshotBefore)
+	if err != nil {
+		return fmt.Errorf("restoring %s: %w", path, err)
+	}
 	if t.first.Before != "" {
-		if data, err = p.snaps.Get(t.first.SnapshotBefore); err != nil {
-			return fmt.Errorf("restoring %s: %w", path, err)
-		}
 		data = notNil(data)
 		if c.mode, err = parseMode(t.first.ModeBefore); err != nil {
 			return err
 		}
 	}
-	c.Sensitive = isKeyed(t.last.After)
-	edited := p.w.digest(p.vault, now, t.last.After) != t.last.After
-	if edited && c.Sensitive && now.Exists {
+	c.restored = true
+	edited := t.edited || p.w.digest(p.vault, now, t.last.After) != t.last.After
+	switch {
+	case t.shared && edited && now.Exists:
 		return p.revert(t, now, data, c)
+	case filepath.Base(path) == ignoreName && edited:
+		return p.file(path, templates.GitIgnore(now.Data, nil), c)
+	case t.shared:
+		c.Sensitive, c.Keys = true, inverse(t.keys)
 	}
 	if data != nil && c.adapt != nil {
 		if data, err = c.adapt(path, data); err != nil {
@@ -85,14 +99,11 @@ func (p *planner) restore(t touched, c Change) error {
 	if edited {
 		p.plan.Notes = append(p.plan.Notes, Note{ID: "setup-drift", State: Attention, Args: []any{path}})
 	}
-	if c.Sensitive {
-		c.Keys = inverse(t.keys)
-	}
 	return p.file(path, data, c)
 }
 
 func (p *planner) revert(t touched, now files.File, target []byte, c Change) error {
-	applied, err := p.snaps.Get(t.last.SnapshotAfter)
+	applied, err := p.snapshot(t.last.SnapshotAfter)
 	if err != nil {
 		return fmt.Errorf("restoring %s: %w", t.first.Path, err)
 	}
@@ -100,7 +111,7 @@ func (p *planner) revert(t touched, now files.File, target []byte, c Change) err
 	if err != nil {
 		return fmt.Errorf("restoring %s: %w", t.first.Path, err)
 	}
-	c.Keys, c.mode = keyChanges(p.vault, edits), now.Mode
+	c.Keys, c.mode, c.Sensitive = keyChanges(p.vault, edits), now.Mode, true
 	p.plan.Notes = append(p.plan.Notes, Note{ID: "rollback-keeps-edits", State: Attention, Args: []any{t.first.Path}})
 	return p.file(t.first.Path, after, c)
 }

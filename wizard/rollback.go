@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/clawsetup/clawsetup/wizard/files"
 	"github.com/clawsetup/clawsetup/wizard/hint"
 	"github.com/clawsetup/clawsetup/wizard/journal"
 )
@@ -19,10 +20,12 @@ type RollbackSession struct {
 	w       *Wizard
 	seq     uint64
 	vault   *vault
-	snaps   *journal.Snapshots
+	basis   files.File // setup.yaml, as the session found it
 	targets []touched
 	setup   Setup
-	start   []Note
+	// consents are the risks that the older set-up brings back.
+	consents []Note
+	start    []Note
 }
 
 // NewRollback starts the rollback to the state after record seq. A dry run leaves
@@ -32,7 +35,7 @@ func (w *Wizard) NewRollback(ctx context.Context, seq uint64, dryRun bool) (*Rol
 	if err != nil {
 		return nil, err
 	}
-	setup, err := w.present()
+	setup, basis, err := w.present()
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +55,7 @@ func (w *Wizard) NewRollback(ctx context.Context, seq uint64, dryRun bool) (*Rol
 		return nil, hint.With(err, "history-list")
 	}
 	targets := touchedSince(records, at)
-	return &RollbackSession{w: w, seq: seq, vault: h.vault, snaps: h.snaps, targets: targets, setup: *setup, start: start}, nil
+	return &RollbackSession{w: w, seq: seq, basis: basis, vault: h.vault, targets: targets, setup: *setup, start: start}, nil
 }
 
 // stateAt is record seq, if it belongs to a transaction that was committed.
@@ -90,8 +93,11 @@ func (s *RollbackSession) Answer(context.Context, *Question, Answer) error {
 func (s *RollbackSession) Back() bool { return false }
 
 // Plan implements Session.
-func (s *RollbackSession) Plan(context.Context) (*Plan, error) {
-	p := &planner{w: s.w, vault: s.vault, snaps: s.snaps, plan: &Plan{vault: s.vault}, wanted: map[string]bool{}}
+func (s *RollbackSession) Plan(ctx context.Context) (*Plan, error) {
+	p, err := s.w.newPlanner(ctx, s.vault, s.basis)
+	if err != nil {
+		return nil, err
+	}
 	for _, t := range s.targets {
 		c := Change{Why: "file-rolled-back", Controls: []string{"R-02"}, event: journal.ConfigRolledBack, adapt: s.adapt}
 		if err := p.restore(t, c); err != nil {
@@ -104,6 +110,7 @@ func (s *RollbackSession) Plan(context.Context) (*Plan, error) {
 	p.plan.details = map[journal.Event]map[string]string{
 		journal.ConfigRolledBack: {"to": strconv.FormatUint(s.seq, 10)},
 	}
+	p.plan.Consents = append(p.plan.Consents, s.consents...)
 	p.plan.Notes = append(p.plan.Notes, Note{ID: "rollback-secrets-stay", State: Attention}, Note{ID: "rotate-restart", State: Attention})
 	p.plan.Next = s.w.nextSteps()
 	return p.plan, nil
@@ -127,6 +134,7 @@ func (s *RollbackSession) keepKey(data []byte) ([]byte, error) {
 		return nil, hint.With(fmt.Errorf("the secrets have moved since record %d (from the %s store)", s.seq, old.Store), "rollback-store", old.Store)
 	}
 	old.Key = s.setup.Key
+	s.consents = old.consents(s.setup)
 	return old.Marshal()
 }
 

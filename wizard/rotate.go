@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/clawsetup/clawsetup/secrets"
+	"github.com/clawsetup/clawsetup/wizard/files"
 	"github.com/clawsetup/clawsetup/wizard/hint"
 	"github.com/clawsetup/clawsetup/wizard/journal"
 )
@@ -30,6 +31,7 @@ type RotateSession struct {
 	w     *Wizard
 	opts  RotateOptions
 	setup Setup
+	basis files.File // setup.yaml, as the session found it
 	store secrets.Store
 	key   secrets.Secret // proved
 	notes []Note
@@ -42,26 +44,26 @@ func (w *Wizard) NewRotate(ctx context.Context, opts RotateOptions) (*RotateSess
 	if err != nil {
 		return nil, err
 	}
-	setup, err := w.present()
+	setup, basis, err := w.present()
 	if err != nil {
 		return nil, err
 	}
 	return &RotateSession{
-		w: w, opts: opts, setup: *setup, start: recovered,
+		w: w, opts: opts, setup: *setup, basis: basis, start: recovered,
 		store: w.store(setup.Store, setup.StackDir(w.Paths)),
 	}, nil
 }
 
-// present is the Setup on this host, ErrNoSetup when there is none.
-func (w *Wizard) present() (*Setup, error) {
-	s, err := w.LoadSetup(w.Paths.SetupFile())
+// present is the Setup on this host and its file, ErrNoSetup when there is none.
+func (w *Wizard) present() (*Setup, files.File, error) {
+	s, f, err := w.loadSetup(w.Paths.SetupFile())
 	if err != nil {
-		return nil, err
+		return nil, f, err
 	}
 	if s == nil {
-		return nil, hint.With(fmt.Errorf("%w: %s is missing", ErrNoSetup, w.Paths.SetupFile()), "run-init")
+		return nil, f, hint.With(fmt.Errorf("%w: %s is missing", ErrNoSetup, w.Paths.SetupFile()), "run-init")
 	}
-	return s, nil
+	return s, f, nil
 }
 
 // Preflight implements Session.
@@ -149,7 +151,11 @@ func (s *RotateSession) Plan(ctx context.Context) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &planner{w: s.w, vault: v, plan: &Plan{vault: v, Notes: s.notes}, wanted: map[string]bool{}}
+	p, err := s.w.newPlanner(ctx, v, s.basis)
+	if err != nil {
+		return nil, err
+	}
+	p.plan.Notes = s.notes
 	if s.opts.Token {
 		token, err := secrets.NewToken()
 		if err != nil {

@@ -13,6 +13,34 @@ import (
 	"github.com/clawsetup/clawsetup/wizard/journal"
 )
 
+// hiding says which side of a change may hold values of the operator's: they are
+// recorded as fingerprints.
+type hiding struct {
+	old, now bool
+	with     *vault
+}
+
+// changes compares two versions of a file, setting by setting.
+func (h hiding) changes(path string, before, after []byte) []journal.KeyChange {
+	out := settingsDiff(path, before, after)
+	for i := range out {
+		if h.old {
+			out[i].Old = h.fingerprint(out[i].Old)
+		}
+		if h.now {
+			out[i].New = h.fingerprint(out[i].New)
+		}
+	}
+	return out
+}
+
+func (h hiding) fingerprint(value *string) *string {
+	if value == nil {
+		return nil
+	}
+	return h.with.shown(json.RawMessage(*value), true)
+}
+
 // settingsDiff compares two versions of a file of our own, setting by setting.
 // Files without settings have none.
 func settingsDiff(path string, before, after []byte) []journal.KeyChange {

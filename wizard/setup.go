@@ -80,6 +80,8 @@ type ModelSetup struct {
 	ID string `yaml:"id"`
 	// Context is the length of the context window in tokens.
 	Context int `yaml:"context"`
+	// LeavesRussia says that what is sent to the model may leave Russia.
+	LeavesRussia bool `yaml:"leaves_russia,omitempty"`
 }
 
 // ImageSetup is the proxy image and why it is trusted (S-03).
@@ -215,18 +217,20 @@ func (s Setup) strings() map[string]string {
 
 // LoadSetup reads the Setup at path; nil when there is none.
 func (w *Wizard) LoadSetup(path string) (*Setup, error) {
+	s, _, err := w.loadSetup(path)
+	return s, err
+}
+
+func (w *Wizard) loadSetup(path string) (*Setup, files.File, error) {
 	f, err := w.Disk.Read(path, largestSetup)
-	if err != nil {
-		return nil, err
-	}
-	if !f.Exists {
-		return nil, nil
+	if err != nil || !f.Exists {
+		return nil, f, err
 	}
 	s, err := ParseSetup(f.Data)
 	if err != nil {
-		return nil, hint.With(fmt.Errorf("%s: %w", path, err), "setup-broken", path)
+		return nil, f, hint.With(fmt.Errorf("%s: %w", path, err), "setup-broken", path)
 	}
-	return &s, nil
+	return &s, f, nil
 }
 
 // ReadSetup reads the file that the operator named with --config.
@@ -250,6 +254,26 @@ func (s Setup) StackDir(p Paths) string {
 	return p.Config
 }
 
+// consents are the risks that the operator takes with s; before is the set-up in
+// use, whose image needs no new word.
+func (s Setup) consents(before Setup) []Note {
+	var out []Note
+	if s.API.AllowPrivate {
+		out = append(out, Note{ID: "allow-private-api", State: Attention, Args: []any{s.API.Base}})
+	}
+	if s.Image.Trust == trustFirstUse && s.Image.Digest != before.Image.Digest {
+		out = append(out, Note{ID: "trust-first-use", State: Attention, Args: []any{s.Image.Digest}})
+	}
+	seen := map[string]bool{}
+	for _, m := range []ModelSetup{s.Models.Big, s.Models.Middle, s.Models.Small} {
+		if m.LeavesRussia && !seen[m.ID] {
+			out = append(out, Note{ID: "model-leaves-russia", State: Attention, Args: []any{m.ID}})
+		}
+		seen[m.ID] = true
+	}
+	return out
+}
+
 // ProxyURL is where Claude Code finds the proxy: the literal address, since
 // "localhost" may be someone else's [::1] (S-01, S-02).
 func (s Setup) ProxyURL() string { return fmt.Sprintf("http://127.0.0.1:%d", s.Port) }
@@ -266,9 +290,12 @@ func (w *Wizard) StoreOf(path string) (secrets.Store, error) {
 		if err != nil {
 			return nil, fmt.Errorf("finding %s: %w", path, err)
 		}
+		if filepath.Base(abs) != filepath.Base(w.Paths.SetupFile()) {
+			return nil, fmt.Errorf("%s is not called %s", abs, filepath.Base(w.Paths.SetupFile()))
+		}
 		w.Paths.Config = filepath.Dir(abs)
 	}
-	s, err := w.present()
+	s, _, err := w.present()
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ var containerSecrets = []string{secrets.APIKey, secrets.ProxyToken}
 // store, made by Up with the keyring.
 func (w *Wizard) secretsDir(s Setup) string {
 	if s.Store == secrets.KindKeyring {
-		return filepath.Join(w.Paths.Runtime, w.Paths.Scope())
+		return w.runtimeDir()
 	}
 	return filepath.Join(s.StackDir(w.Paths), "secrets")
 }
@@ -29,7 +29,7 @@ func (w *Wizard) Up(ctx context.Context, out io.Writer) error {
 	if _, err := w.Recover(ctx); err != nil {
 		return err
 	}
-	s, err := w.present()
+	s, _, err := w.present()
 	if err != nil {
 		return err
 	}
@@ -44,17 +44,16 @@ func (w *Wizard) Up(ctx context.Context, out io.Writer) error {
 	return w.project(*s).Up(ctx, out)
 }
 
-// exposeSecrets writes the runtime copies: 0444 in a 0700 folder, since compose
-// bind-mounts them with the mode that they have here.
+// exposeSecrets writes the keyring's secrets as files: 0444 in a 0700 folder, since compose
+// bind-mounts them with the mode that they have here. The docker store has its own.
 func (w *Wizard) exposeSecrets(ctx context.Context, s Setup) error {
-	store := w.store(s.Store, s.StackDir(w.Paths))
+	if s.Store != secrets.KindKeyring {
+		return w.hideSecrets()
+	}
 	for _, name := range containerSecrets {
-		value, err := store.Get(ctx, name)
+		value, err := w.Keyring.Get(ctx, name)
 		if err != nil {
 			return fmt.Errorf("reading %s from the %s store: %w", name, s.Store, err)
-		}
-		if s.Store != secrets.KindKeyring {
-			continue
 		}
 		if err := w.Disk.WriteFile(filepath.Join(w.secretsDir(s), name), value.Expose(), 0o444); err != nil {
 			return err
@@ -65,7 +64,7 @@ func (w *Wizard) exposeSecrets(ctx context.Context, s Setup) error {
 
 // Down stops the stack and removes the runtime copies of the secrets.
 func (w *Wizard) Down(ctx context.Context, out io.Writer) error {
-	s, err := w.present()
+	s, _, err := w.present()
 	if err != nil {
 		return err
 	}
@@ -75,13 +74,19 @@ func (w *Wizard) Down(ctx context.Context, out io.Writer) error {
 	}
 	defer func() { _ = lock.Release() }()
 	errs := []error{w.project(*s).Down(ctx, out)}
-	if s.Store == secrets.KindKeyring {
-		for _, name := range containerSecrets {
-			errs = append(errs, w.Disk.Remove(filepath.Join(w.secretsDir(*s), name)))
-		}
-		errs = append(errs, w.Disk.RemoveEmptyDir(w.secretsDir(*s)))
+	return errors.Join(append(errs, w.hideSecrets())...)
+}
+
+// runtimeDir is where the secrets of the keyring are while the stack runs.
+func (w *Wizard) runtimeDir() string { return filepath.Join(w.Paths.Runtime, w.Paths.Scope()) }
+
+// hideSecrets removes the runtime copies, whichever store made them.
+func (w *Wizard) hideSecrets() error {
+	var errs []error
+	for _, name := range containerSecrets {
+		errs = append(errs, w.Disk.Remove(filepath.Join(w.runtimeDir(), name)))
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, w.Disk.RemoveEmptyDir(w.runtimeDir()))...)
 }
 
 func (w *Wizard) project(s Setup) engine.Stack {

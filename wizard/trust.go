@@ -36,6 +36,15 @@ func (s *InitSession) pin() string {
 	return s.draft.Image.Digest
 }
 
+// expected is the digest that the operator named for this run: by flag, or in the
+// file of --config on a host that has no set-up yet.
+func (s *InitSession) expected() string {
+	if d := s.given.Values["image-digest"]; d != "" || s.given.Base == nil || s.current != nil {
+		return d
+	}
+	return s.pin()
+}
+
 func buildImage(_ context.Context, s *InitSession, q *Question) error {
 	q.Default = orElse(s.draft.Image.Reference, image.DefaultReference)
 	return nil
@@ -64,14 +73,13 @@ func (s *InitSession) judge(ctx context.Context, keyFile string, firstUse bool) 
 		return err
 	}
 	trust := image.Trust{
-		Expected: s.given.Values["image-digest"], Pin: s.pin(), KnownGood: s.draft.Image.KnownGood,
+		Expected: s.expected(), Pin: s.pin(), KnownGood: s.draft.Image.KnownGood,
 		Key: key, FirstUse: firstUse,
 	}
 	verdict, err := s.resolver().Judge(ctx, s.image, trust)
 	var untrusted *image.UntrustedError
 	if errors.As(err, &untrusted) {
 		s.trusted = false
-		s.notes["trust"] = append(s.w.imageNotes(s.image), Note{ID: "image-untrusted", State: Attention})
 		return nil
 	}
 	if err != nil {
@@ -79,7 +87,6 @@ func (s *InitSession) judge(ctx context.Context, keyFile string, firstUse bool) 
 	}
 	s.verdict, s.trusted = verdict, true
 	s.notes["image"] = append(s.w.imageNotes(s.image), verdictNotes(verdict)...)
-	delete(s.notes, "trust")
 	s.keepImage(keyFile)
 	return nil
 }
@@ -114,7 +121,8 @@ func (s *InitSession) publicKey(path string) (crypto.PublicKey, error) {
 	return key, nil
 }
 
-func buildTrust(_ context.Context, _ *InitSession, q *Question) error {
+func buildTrust(_ context.Context, s *InitSession, q *Question) error {
+	q.Notes = append(s.w.imageNotes(s.image), Note{ID: "image-untrusted", State: Attention})
 	// There is no default: trust on first use is the operator's own word.
 	q.Options = []Option{{Value: trustFirstUse, Attention: true}, {Value: trustKey}, {Value: trustOther}}
 	return nil
@@ -125,6 +133,8 @@ func acceptTrust(ctx context.Context, s *InitSession, a Answer) error {
 	case trustFirstUse:
 		return s.judge(ctx, "", true)
 	case trustOther:
+		// Neither the flag nor the present set-up answers it this time.
+		delete(s.given.Values, "image")
 		s.reopen("image")
 		return nil
 	case trustKey:

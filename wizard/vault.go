@@ -31,7 +31,7 @@ func (w *Wizard) openVault(ctx context.Context, kind secrets.Kind, dir string) (
 	}
 	if !exists {
 		keys, err := journal.NewKeys()
-		return &vault{store: w.store(kind, dir), dir: dir, fresh: true, keys: keys}, err
+		return &vault{store: w.store(kind, dir), dir: storeDir(kind, dir), fresh: true, keys: keys}, err
 	}
 	return w.existingVault(ctx)
 }
@@ -63,12 +63,25 @@ func (w *Wizard) existingVault(ctx context.Context) (*vault, error) {
 	return v, nil
 }
 
+// storeDir is the folder that a store of that kind has.
+func storeDir(kind secrets.Kind, dir string) string {
+	if kind == secrets.KindDocker {
+		return dir
+	}
+	return ""
+}
+
 func (v *vault) fingerprint(s secrets.Secret) string { return v.keys.Fingerprint(s) }
 
 // openJournal opens the journal for writing, making it (and storing its keys) the
 // first time. The caller holds the lock.
 func (w *Wizard) openJournal(ctx context.Context, v *vault) (*journal.Log, error) {
 	anchor := storeAnchor{v.store}
+	if v.fresh {
+		if err := w.mayCreate(ctx, v); err != nil {
+			return nil, err
+		}
+	}
 	opts := []journal.Option{journal.WithTool("clawsetup " + w.Version), journal.WithClock(w.Now)}
 	if !v.fresh {
 		return journal.Open(ctx, w.Disk, w.Paths.State, v.keys, anchor, opts...)
@@ -88,6 +101,34 @@ func (w *Wizard) openJournal(ctx context.Context, v *vault) (*journal.Log, error
 	}
 	v.fresh = false
 	return l, nil
+}
+
+// mayCreate refuses to begin a journal beside one that appeared since the Plan was
+// made, or in place of one that is gone: its keys must not be replaced.
+func (w *Wizard) mayCreate(ctx context.Context, v *vault) error {
+	exists, err := journal.Exists(w.Disk, w.Paths.State)
+	if err != nil {
+		return err
+	}
+	if exists {
+		return hint.With(fmt.Errorf("the journal %w", ErrStalePlan), "run-again")
+	}
+	if !v.restart {
+		return journal.Missing(ctx, w.Disk, w.Paths.State, storeAnchor{v.store})
+	}
+	for _, name := range []string{secrets.JournalKey, secrets.SnapshotKey} {
+		old, err := v.store.Get(ctx, name)
+		if errors.Is(err, secrets.ErrNotFound) {
+			continue
+		}
+		if err == nil {
+			err = v.store.Set(ctx, name+".lost", old)
+		}
+		if err != nil {
+			return fmt.Errorf("keeping the keys of the lost journal: %w", err)
+		}
+	}
+	return nil
 }
 
 // storeAnchor keeps the journal's head a second time, in the secret store.

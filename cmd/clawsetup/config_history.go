@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/ui"
 	"github.com/clawsetup/clawsetup/wizard"
 	"github.com/clawsetup/clawsetup/wizard/journal"
@@ -191,25 +192,52 @@ func (a *app) historyVerify(u *ui.UI) *cobra.Command {
 	c := &cobra.Command{
 		Use: "verify", Short: u.T("cmd.config-history.verify.short"), Long: u.T("cmd.config-history.verify.long"),
 		Args: usageArgs(cobra.NoArgs),
-		RunE: func(c *cobra.Command, _ []string) error {
-			u := a.ui(ui.Options{JSON: asJSON})
-			h, err := a.wizard(u).History(c.Context())
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				err = a.printJSON(h.Report)
-			} else {
-				u.Verification(h.Report, h.KeysErr)
-			}
-			if err == nil && h.Report.Failed() {
-				err = errFindings
-			}
-			return err
-		},
+		RunE: func(c *cobra.Command, _ []string) error { return a.runVerify(c.Context(), asJSON) },
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, u.T("flag.json"))
 	return c
+}
+
+// verification is what verify --json prints.
+type verification struct {
+	journal.Report
+	MissingSnapshots int `json:"missing_snapshots"`
+}
+
+// runVerify ends with exit code 3 for whatever is wrong with the journal: a journal
+// or a key that is gone as well. What could only not be checked is an error.
+func (a *app) runVerify(ctx context.Context, asJSON bool) error {
+	u := a.ui(ui.Options{JSON: asJSON})
+	h, err := a.wizard(u).History(ctx)
+	if errors.Is(err, journal.ErrJournalMissing) {
+		u.Error(err)
+		return errFindings
+	}
+	if err != nil {
+		return err
+	}
+	missing := 0
+	if h.KeysErr == nil && !h.Report.Failed() {
+		if missing, err = h.MissingSnapshots(); err != nil {
+			return err
+		}
+	}
+	if asJSON {
+		if err := a.printJSON(verification{h.Report, missing}); err != nil {
+			return err
+		}
+	} else {
+		u.Verification(h.Report, h.KeysErr)
+	}
+	if missing > 0 {
+		u.Warn("snapshots-missing", missing)
+	}
+	switch {
+	case h.Report.Failed(), missing > 0, errors.Is(h.KeysErr, secrets.ErrNotFound):
+		return errFindings
+	default:
+		return h.KeysErr
+	}
 }
 
 func (a *app) historyRollback(u *ui.UI) *cobra.Command {

@@ -108,9 +108,11 @@ type KeyChange struct {
 // (Keys.Fingerprint); empty when there is no value on that side.
 type SecretChange struct {
 	Store string `json:"store"`
-	Name  string `json:"name"`
-	Old   string `json:"old,omitempty"`
-	New   string `json:"new,omitempty"`
+	// Dir is where the store keeps it, for a store that has a folder.
+	Dir  string `json:"dir,omitempty"`
+	Name string `json:"name"`
+	Old  string `json:"old,omitempty"`
+	New  string `json:"new,omitempty"`
 }
 
 // Entry is what a caller has to say; Append makes a Record of it.

@@ -132,6 +132,15 @@ func Create(ctx context.Context, disk *files.Disk, dir string, keys Keys, anchor
 	return l, nil
 }
 
+// Missing tells whether an earlier journal of dir is gone: an anchor knows it, the
+// folder does not have it (ErrJournalMissing). Create refuses then; asking first keeps
+// the keys of the lost journal from being replaced.
+func Missing(ctx context.Context, disk *files.Disk, dir string, anchor Anchor) error {
+	l := &Log{paths: paths{disk, dir}, anchor: anchor}
+	_, err := l.lost(ctx)
+	return err
+}
+
 // lost returns the head of an earlier journal that is no more.
 func (l *Log) lost(ctx context.Context) (Head, error) {
 	a := l.loadAnchors(ctx, l.anchor)

@@ -1,0 +1,126 @@
+package wizard
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/clawsetup/clawsetup/wizard/journal"
+)
+
+// intention is what an intent record says beside the changes themselves, so that
+// the journal alone can undo the transaction, or finish it with the same events.
+type intention struct {
+	// Made are the folders that the transaction makes, parents first.
+	Made []string `json:"made"`
+	// Events group the changes by the domain event that they make up.
+	Events []intendedEvent `json:"events"`
+}
+
+// intendedEvent names its changes by their index in the intent record.
+type intendedEvent struct {
+	Event   journal.Event     `json:"event"`
+	Files   []int             `json:"files,omitempty"`
+	Secrets []int             `json:"secrets,omitempty"`
+	Why     []string          `json:"why,omitempty"`
+	Detail  map[string]string `json:"detail,omitempty"`
+}
+
+// detailIntention is where an intent record keeps its intention.
+const detailIntention = "intention"
+
+// intend makes the intention of p.
+func intend(p *Plan) intention {
+	in := intention{Made: missingFolders(p.Changes), Events: []intendedEvent{}}
+	at := func(e journal.Event) *intendedEvent {
+		i := slices.IndexFunc(in.Events, func(x intendedEvent) bool { return x.Event == e })
+		if i < 0 {
+			in.Events = append(in.Events, intendedEvent{Event: e, Detail: p.details[e]})
+			i = len(in.Events) - 1
+		}
+		return &in.Events[i]
+	}
+	for i, s := range p.Secrets {
+		e := at(s.event)
+		e.Secrets = append(e.Secrets, i)
+	}
+	for i, c := range p.Changes {
+		e := at(c.event)
+		e.Files = append(e.Files, i)
+		for _, id := range c.Controls {
+			if !slices.Contains(e.Why, id) {
+				e.Why = append(e.Why, id)
+			}
+		}
+	}
+	for e := range p.details {
+		at(e)
+	}
+	return in
+}
+
+// missingFolders are the folders that the changes will make, parents first.
+func missingFolders(changes []Change) []string {
+	out := []string{}
+	for _, c := range changes {
+		var missing []string
+		for dir := filepath.Dir(c.Path); ; dir = filepath.Dir(dir) {
+			if _, err := os.Lstat(dir); err == nil || dir == filepath.Dir(dir) {
+				break
+			}
+			if !slices.Contains(out, dir) {
+				missing = append(missing, dir)
+			}
+		}
+		slices.Reverse(missing)
+		out = append(out, missing...)
+	}
+	return out
+}
+
+// encode puts the intention into the intent record's Detail.
+func (in intention) encode() (map[string]string, error) {
+	b, err := json.Marshal(in)
+	if err != nil {
+		return nil, fmt.Errorf("encoding the intent: %w", err)
+	}
+	return map[string]string{detailIntention: string(b)}, nil
+}
+
+func decodeIntention(detail map[string]string) (intention, error) {
+	var in intention
+	if err := json.Unmarshal([]byte(detail[detailIntention]), &in); err != nil {
+		return in, fmt.Errorf("reading the intent of a transaction: %w", err)
+	}
+	return in, nil
+}
+
+// entries are the domain events of the transaction tx, made of the changes that
+// its intent names.
+func (in intention) entries(tx string, files []journal.FileChange, values []journal.SecretChange, keys []journal.KeyChange) ([]journal.Entry, error) {
+	out := make([]journal.Entry, 0, len(in.Events))
+	for _, e := range in.Events {
+		entry := journal.Entry{Event: e.Event, Tx: tx, Phase: journal.PhaseEvent, Why: e.Why, Detail: e.Detail}
+		for _, i := range e.Files {
+			if i < 0 || i >= len(files) {
+				return nil, fmt.Errorf("the intent of transaction %s names file %d of %d", tx, i, len(files))
+			}
+			entry.Files = append(entry.Files, files[i])
+			for _, k := range keys {
+				if k.File == files[i].Path {
+					entry.Keys = append(entry.Keys, k)
+				}
+			}
+		}
+		for _, i := range e.Secrets {
+			if i < 0 || i >= len(values) {
+				return nil, fmt.Errorf("the intent of transaction %s names secret %d of %d", tx, i, len(values))
+			}
+			entry.Secrets = append(entry.Secrets, values[i])
+		}
+		out = append(out, entry)
+	}
+	return out, nil
+}
