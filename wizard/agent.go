@@ -218,10 +218,12 @@ func (s *InitSession) ownSettings(ctx context.Context, params openclaw.Params) (
 		return nil, err
 	}
 	install, err := s.detect(ctx)
-	if err != nil && !errors.Is(err, openclaw.ErrNotInstalled) {
+	switch {
+	case errors.Is(err, openclaw.ErrNotInstalled):
+		return settings, nil
+	case err != nil:
 		return nil, err
-	}
-	if err != nil || !install.CanValidate {
+	case !install.CanValidate:
 		return settings, nil
 	}
 	schema, err := install.Schema(ctx)

@@ -318,9 +318,7 @@ func (s *InitSession) planNotes(_ context.Context, p *planner) error {
 		p.plan.Notes = append(p.plan.Notes, Note{ID: "key-not-checked", State: NotChecked})
 	}
 	for _, q := range initQuestions {
-		for _, n := range s.notes[q.id] {
-			p.plan.Notes = append(p.plan.Notes, n)
-		}
+		p.plan.Notes = append(p.plan.Notes, s.notes[q.id]...)
 	}
 	var before Setup
 	if s.current != nil {

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -118,6 +119,9 @@ func (s *scratch) whole(at int, keys ...string) {
 		s.t.Fatalf("step %d: the set-up is not whole:\n%s", at, out)
 	}
 	key, err := os.ReadFile(filepath.Join(s.home, "config/clawsetup/secrets/cloudru_api_key"))
+	if errors.Is(err, os.ErrNotExist) {
+		key, err = os.ReadFile(filepath.Join(s.home, "other/secrets/cloudru_api_key"))
+	}
 	check(s.t, err)
 	known := false
 	for _, k := range keys {
@@ -145,6 +149,7 @@ func TestKill(t *testing.T) {
 	}{
 		{"init", false, func(s *scratch) []string { return s.flags }, scriptKey},
 		{"change", true, func(*scratch) []string { return []string{"init", "--yes", "--preset", "economy"} }, ""},
+		{"move", true, func(s *scratch) []string { return []string{"init", "--yes", "--dir", s.home + "/other"} }, ""},
 		{"rotate-key", true, func(*scratch) []string { return []string{"rotate-key", "--yes", "--key-stdin"} }, scriptKey2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -176,8 +181,15 @@ func TestKill(t *testing.T) {
 // again is what an operator does after a crash: the same command.
 func (s *scratch) again(t *testing.T, at int, name string) {
 	t.Helper()
-	if name != "rotate-key" {
+	switch name {
+	case "init":
 		s.mustRun(scriptKey, s.flags...)
+		return
+	case "change":
+		s.mustRun("", "init", "--yes", "--preset", "economy")
+		return
+	case "move":
+		s.mustRun("", "init", "--yes", "--dir", s.home+"/other")
 		return
 	}
 	out, code, _ := s.run(scriptKey2, "", "rotate-key", "--yes", "--key-stdin")

@@ -1,0 +1,320 @@
+package wizard_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/clawsetup/clawsetup/secrets"
+	"github.com/clawsetup/clawsetup/wizard"
+	"github.com/clawsetup/clawsetup/wizard/cloudru"
+	"github.com/clawsetup/clawsetup/wizard/files"
+	"github.com/clawsetup/clawsetup/wizard/journal"
+)
+
+// keep is a run of init that keeps the stored key.
+func (h *host) keep(values map[string]string) wizard.Given {
+	g := h.given(values)
+	g.Key = secrets.Secret{}
+	return g
+}
+
+func (h *host) run(g wizard.Given) (*wizard.Plan, error) {
+	h.t.Helper()
+	s, err := h.NewInit(context.Background(), g)
+	if err != nil {
+		return nil, err
+	}
+	p, _, err := finish(h.t, s)
+	return p, err
+}
+
+// TestFailedMoveKeepsTheSecrets: a move of the docker store that fails at any step
+// leaves key and token in the folder that setup.yaml names.
+func TestFailedMoveKeepsTheSecrets(t *testing.T) {
+	failed := 0
+	for step := 1; step < 140; step += 3 {
+		h := newHost(t)
+		h.mustInit(nil)
+		n := 0
+		h.Wizard = h.wizard(&files.Disk{Before: func(op files.Op) error {
+			if n++; n == step && op.Kind != "remove" {
+				return syscall.ENOSPC
+			}
+			return nil
+		}})
+		_, err := h.run(h.keep(map[string]string{"dir": h.path("other")}))
+		if err != nil {
+			failed++
+		}
+		h.Wizard = h.wizard(&files.Disk{})
+		_, err = h.Recover(context.Background())
+		must(t, err)
+		setup, err := h.LoadSetup(h.Paths.SetupFile())
+		must(t, err)
+		for _, name := range []string{"cloudru_api_key", "proxy_token"} {
+			if _, err := os.Stat(filepath.Join(setup.StackDir(h.Paths), "secrets", name)); err != nil {
+				t.Fatalf("step %d: %v", step, err)
+			}
+		}
+		h.verify()
+	}
+	if failed < 10 {
+		t.Fatalf("only %d moves failed", failed)
+	}
+}
+
+// TestLostJournalKeepsItsKeys: while the journal is away, nothing replaces its keys;
+// back in place it verifies.
+func TestLostJournalKeepsItsKeys(t *testing.T) {
+	for _, store := range []string{"docker", "keyring"} {
+		h := newHost(t)
+		h.mustInit(map[string]string{"store": store})
+		must(t, os.Rename(h.Paths.State, h.path("backup")))
+		_, err := h.run(h.keep(map[string]string{"store": store, "port": freePort(t)}))
+		if !errors.Is(err, journal.ErrJournalMissing) {
+			t.Fatalf("%v", err)
+		}
+		if _, err := h.History(context.Background()); !errors.Is(err, journal.ErrJournalMissing) {
+			t.Fatalf("history: %v", err)
+		}
+		must(t, os.RemoveAll(h.Paths.State))
+		must(t, os.Rename(h.path("backup"), h.Paths.State))
+		h.verify()
+	}
+}
+
+// TestModeNoneTwice: what the operator wrote into openclaw.json survives leaving it,
+// and leaving it again.
+func TestModeNoneTwice(t *testing.T) {
+	h := newHost(t)
+	h.mustInit(nil)
+	path := h.path("openclaw/openclaw.json")
+	b, err := os.ReadFile(path)
+	must(t, err)
+	must(t, os.WriteFile(path, []byte(strings.Replace(string(b), "{", "{ myLater: 'precious',", 1)), 0o600))
+	// A merge of ours after the edit must not make the edit look like ours.
+	_, err = h.run(h.keep(map[string]string{"port": freePort(t)}))
+	must(t, err)
+	for range 2 {
+		_, err = h.run(h.keep(map[string]string{"openclaw-mode": "none"}))
+		must(t, err)
+		got := h.tree()["openclaw/openclaw.json"]
+		if !strings.Contains(got, "precious") || strings.Contains(got, "cloudru-claude") {
+			t.Fatalf("openclaw.json:\n%s", got)
+		}
+	}
+}
+
+// TestForeignSecretsStayOut: what stood in a file that is replaced is in no record
+// and no plan, and replacing it is a consent.
+func TestForeignSecretsStayOut(t *testing.T) {
+	h := newHost(t)
+	must(t, os.MkdirAll(h.path("proj"), 0o700))
+	must(t, os.WriteFile(h.path("proj/.env"), []byte("DB_URL=postgres-hunter2\nBIG_MODEL=x\n"), 0o600))
+	p, err := h.run(h.given(map[string]string{"dir": h.path("proj")}))
+	must(t, err)
+	if c := sprint(p.Consents); !strings.Contains(c, "foreign-file") {
+		t.Errorf("consents: %s", c)
+	}
+	must(t, os.WriteFile(h.path("proj/.env"), []byte("BIG_MODEL=x\nADDED=later-hunter3\n"), 0o600))
+	p, err = h.run(h.keep(map[string]string{"dir": h.path("proj")}))
+	must(t, err)
+	if p.Empty() {
+		t.Fatal("the edit of .env was not seen")
+	}
+	if j := h.tree()["state/clawsetup/journal.jsonl"]; strings.Contains(j, "hunter") {
+		t.Error("the journal holds the operator's values")
+	}
+}
+
+// TestFinishedRecoveryIsInTheHistory: killed between the last file and the commit, a
+// transaction is finished with its own events, and can be taken back like any other.
+func TestFinishedRecoveryIsInTheHistory(t *testing.T) {
+	h := newHost(t)
+	appends := 0
+	h.Wizard = h.wizard(&files.Disk{Before: func(op files.Op) error {
+		if op.Kind == "append" {
+			if appends++; appends == 2 {
+				panic("killed")
+			}
+		}
+		return nil
+	}})
+	func() {
+		defer func() { _ = recover() }()
+		_, _, _ = h.init(nil)
+	}()
+	h.Wizard = h.wizard(&files.Disk{})
+	notes, err := h.Recover(context.Background())
+	must(t, err)
+	if !strings.Contains(sprint(notes), "journal-recovered-finished") {
+		t.Fatalf("%v", notes)
+	}
+	hist, err := h.History(context.Background())
+	must(t, err)
+	events := map[journal.Event]int{}
+	for r, err := range hist.Records() {
+		must(t, err)
+		events[r.Event] += len(r.Files) + len(r.Keys)
+	}
+	if events[journal.CloudruFmProviderConfigured] < 5 || events[journal.ClaudeCliBackendConfigured] == 0 {
+		t.Fatalf("events: %v", events)
+	}
+	_, err = h.run(h.keep(map[string]string{"openclaw-mode": "none"}))
+	must(t, err)
+	if got := h.tree()["openclaw/openclaw.json"]; strings.Contains(got, "cloudru-claude") {
+		t.Fatalf("our keys stay:\n%s", got)
+	}
+}
+
+// TestKeyringAwayLosesNoKey: a store that cannot be asked just now is not an empty one.
+func TestKeyringAwayLosesNoKey(t *testing.T) {
+	h := newHost(t)
+	h.mustInit(map[string]string{"store": "keyring"})
+	h.keyring.down = errDown
+	if _, err := h.run(h.keep(map[string]string{"store": "docker"})); err == nil {
+		t.Fatal("moving a key that cannot be read")
+	}
+	h.keyring.down = nil
+	if h.keyring.items[secrets.APIKey] != firstKey {
+		t.Fatal("the key is gone")
+	}
+	_, err := h.run(h.keep(map[string]string{"store": "docker"}))
+	must(t, err)
+	if key := h.tree()["config/clawsetup/secrets/cloudru_api_key"]; !strings.HasSuffix(key, firstKey) {
+		t.Fatal("the key did not move")
+	}
+	if _, there := h.keyring.items[secrets.APIKey]; there {
+		t.Fatal("the key is still in the keyring")
+	}
+}
+
+// TestBackToTheKey: another key is another proof.
+func TestBackToTheKey(t *testing.T) {
+	h := newHost(t)
+	g := h.given(nil)
+	g.Key = secrets.Secret{}
+	s, err := h.NewInit(context.Background(), g)
+	must(t, err)
+	ctx := context.Background()
+	q, err := s.Next(ctx)
+	must(t, err)
+	must(t, s.Answer(ctx, q, wizard.Answer{Secret: secrets.New([]byte(firstKey))}))
+	if _, err = s.Next(ctx); err != nil || !s.Back() {
+		t.Fatalf("back: %v", err)
+	}
+	if q, err = s.Next(ctx); err != nil || q.ID != "key" {
+		t.Fatalf("%v %v", q, err)
+	}
+	var refused *cloudru.Error
+	if err := s.Answer(ctx, q, wizard.Answer{Secret: secrets.New([]byte("wrong-key-wrong-key"))}); !errors.As(err, &refused) {
+		t.Fatalf("a wrong key after a good one: %v", err)
+	}
+}
+
+// TestBackWithdrawsTrust: an answer that was taken back is asked again.
+func TestBackWithdrawsTrust(t *testing.T) {
+	h := newHost(t)
+	g := h.given(nil)
+	g.TrustFirstUse = false
+	delete(g.Values, "port")
+	s, err := h.NewInit(context.Background(), g)
+	must(t, err)
+	ctx := context.Background()
+	next := func(id string) *wizard.Question {
+		t.Helper()
+		for {
+			q, err := s.Next(ctx)
+			must(t, err)
+			if q.ID == id {
+				return q
+			}
+			must(t, s.Answer(ctx, q, wizard.Answer{Value: q.Default}))
+		}
+	}
+	must(t, s.Answer(ctx, next("trust"), wizard.Answer{Value: "first-use"}))
+	next("port")
+	if !s.Back() {
+		t.Fatal("no way back")
+	}
+	if q, err := s.Next(ctx); err != nil || q.ID != "trust" || q.Default != "" {
+		t.Fatalf("%+v %v", q, err)
+	}
+	must(t, s.Answer(ctx, next("trust"), wizard.Answer{Value: "other"}))
+	if q, err := s.Next(ctx); err != nil || q.ID != "image" {
+		t.Fatalf("another image: %+v %v", q, err)
+	}
+}
+
+// TestStalePlan: a plan made before somebody else's change is refused.
+func TestStalePlan(t *testing.T) {
+	h := newHost(t)
+	h.mustInit(nil)
+	open := func() (wizard.Session, *wizard.Plan) {
+		s, err := h.NewRotate(context.Background(), wizard.RotateOptions{Token: true})
+		must(t, err)
+		p, err := s.Plan(context.Background())
+		must(t, err)
+		return s, p
+	}
+	s, p := open()
+	_, _, err := h.rotate("", true)
+	must(t, err)
+	if _, err := s.Apply(context.Background(), p, nil); !errors.Is(err, wizard.ErrStalePlan) {
+		t.Fatalf("a rotated token: %v", err)
+	}
+	s, p = open()
+	_, err = h.run(h.keep(map[string]string{"port": freePort(t)}))
+	must(t, err)
+	if _, err := s.Apply(context.Background(), p, nil); !errors.Is(err, wizard.ErrStalePlan) {
+		t.Fatalf("a changed set-up: %v", err)
+	}
+	h.verify()
+}
+
+// TestPlantedToken: a value that was there before us is no token of ours.
+func TestPlantedToken(t *testing.T) {
+	h := newHost(t)
+	must(t, os.MkdirAll(h.path("proj/secrets"), 0o700))
+	must(t, os.WriteFile(h.path("proj/secrets/proxy_token"), []byte("static-token"), 0o600))
+	_, err := h.run(h.given(map[string]string{"dir": h.path("proj")}))
+	must(t, err)
+	if got := h.tree()["proj/secrets/proxy_token"]; strings.Contains(got, "static") || !strings.HasPrefix(got, "-r--r--r-- cst_") {
+		t.Fatalf("%q", got)
+	}
+}
+
+// TestNotesOfOpenFolder: loose secrets are not called fine.
+func TestNotesOfOpenFolder(t *testing.T) {
+	h := newHost(t)
+	h.mustInit(nil)
+	must(t, os.Chmod(h.path("config/clawsetup/secrets"), 0o755))
+	p, err := h.run(h.keep(nil))
+	must(t, err)
+	if n := sprint(p.Notes); !strings.Contains(n, "secrets-folder-open") {
+		t.Fatalf("notes: %s", n)
+	}
+}
+
+// TestConfigFileGivesNoConsent: a file from elsewhere cannot consent to a private
+// address, nor name this host's paths.
+func TestConfigFileGivesNoConsent(t *testing.T) {
+	h := newHost(t)
+	h.mustInit(nil)
+	setup, err := h.ReadSetup(h.Paths.SetupFile())
+	must(t, err)
+	other := newHost(t)
+	g := other.given(nil)
+	g.Base, g.AllowPrivate, g.Values = setup, false, map[string]string{"port": other.port}
+	if _, err := other.run(g); err == nil || !strings.Contains(err.Error(), "forbidden") {
+		t.Fatalf("%v", err)
+	}
+	if n := len(other.cloud.Requests()); n != 0 {
+		t.Fatalf("%d requests were sent", n)
+	}
+}
