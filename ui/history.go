@@ -163,6 +163,9 @@ func (u *UI) Verification(r journal.Report, keysErr error) {
 		u.report.printf("%s\n", hang("  "+t.sign(checkState(c.check.State))+" ", u.checked(c.id, c.check), u.report.width))
 	}
 	for _, p := range r.Problems {
+		if p.Line == 0 {
+			continue // about a head: the check above says it already
+		}
 		u.report.printf("%s\n", hang("  "+t.sign(wizard.Failed)+" ", u.T("history.problem", u.T("reason."+string(p.Reason)), p.Seq, p.Line), u.report.width))
 	}
 	if r.Torn > 0 {

@@ -21,6 +21,7 @@ var hintsEnglish = map[string]string{ //nolint:gosec // G101: words about secret
 	"hint.api-tls-old-protocol":      "{0} offers only TLS 1.1 or older, which is not accepted.",
 	"hint.api-tls-no-tls":            "{0} does not speak TLS on this port: check --api-base.",
 	"hint.api-tls-other":             "No trusted connection to {0} could be made: nothing was sent.",
+	"hint.key-by-flag":               "Unlock the store and run the command again, or give a key with --key-stdin or --key-file.",
 	"hint.key-refused":               "Check that the key was copied whole, is of the service “Foundation Models” and has not expired. A new one is made under Users → Service accounts → API keys.",
 	"hint.same-key":                  "Create a new key in the cloud.ru console first, then give that one.",
 	"hint.model-not-connected":       "Connect {0} to the project in the cloud.ru console, or choose another model.",

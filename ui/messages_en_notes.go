@@ -102,7 +102,6 @@ var findingsEnglish = map[string]string{ //nolint:gosec // G101: words about sec
 	"note.undo-left":                    "{0} was changed by somebody else in the meantime and is left as it is",
 	"note.journal-keys-stay":            "the journal's keys stay where they are ({0}): keep that place, or the journal cannot be read",
 	"note.foreign-file":                 "{0} was not written by clawsetup and will be replaced; the journal keeps an encrypted copy",
-	"note.key-unreadable":               "whether a key is stored could not be found out: {0}",
 	"note.secrets-folder-open":          "{0} has mode {1}: other users can read the secrets. Run chmod 700 {0}, then rotate both",
 	"note.snapshots-missing":            "{0} {0:snapshot is|snapshots are} missing or damaged: those contents cannot be shown or restored",
 }

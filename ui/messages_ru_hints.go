@@ -21,6 +21,7 @@ var hintsRussian = map[string]string{ //nolint:gosec // G101: words about secret
 	"hint.api-tls-old-protocol":      "{0} предлагает только TLS 1.1 и старше, это недопустимо.",
 	"hint.api-tls-no-tls":            "{0} не использует TLS на этом порту: проверьте --api-base.",
 	"hint.api-tls-other":             "Надёжно соединиться с {0} не удалось, ничего не отправлено.",
+	"hint.key-by-flag":               "Разблокируйте хранилище и повторите команду или передайте ключ через --key-stdin или --key-file.",
 	"hint.key-refused":               "Проверьте, что ключ скопирован целиком, относится к сервису «Foundation Models» и не истёк. Новый создаётся в разделе «Пользователи → Сервисные аккаунты → API-ключи».",
 	"hint.same-key":                  "Сначала создайте новый ключ в консоли cloud.ru, затем введите его.",
 	"hint.model-not-connected":       "Подключите {0} к проекту в консоли cloud.ru или выберите другую модель.",

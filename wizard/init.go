@@ -130,7 +130,7 @@ func (s *InitSession) note(id string, notes ...Note) { s.notes[id] = append(s.no
 // Missing implements Session.
 func (s *InitSession) Missing(ctx context.Context) [][]string {
 	var out [][]string
-	if stored, err := s.storedKey(ctx); s.given.Key.IsZero() && !s.given.DryRun && (err != nil || stored.IsZero()) {
+	if stored, err := s.storedKey(ctx); s.given.Key.IsZero() && !s.given.DryRun && err == nil && stored.IsZero() {
 		out = append(out, []string{"--key-stdin", "--key-file"})
 	}
 	if !s.vouched() {
@@ -183,8 +183,10 @@ func (s *InitSession) Next(ctx context.Context) (*Question, error) {
 			s.trail = append(s.trail, answered{id: d.id})
 			continue
 		}
-		if err := d.build(ctx, s, q); err != nil {
-			return nil, err
+		if given := d.kind == SecretText && !s.given.Key.IsZero(); !given {
+			if err := d.build(ctx, s, q); err != nil {
+				return nil, err
+			}
 		}
 		a, ok := s.byFlag(d, q)
 		if !ok {
@@ -268,6 +270,9 @@ func (s *InitSession) reopen(id string) {
 	}
 	s.trail = s.trail[:i]
 }
+
+// ErrBadValue says that an answer has not the form of one.
+var ErrBadValue = errors.New("is no such value")
 
 // ErrNoSuchOption says that an answer is none of the choices.
 var ErrNoSuchOption = errors.New("is none of the choices")

@@ -124,8 +124,7 @@ func (s *InitSession) keyMayMiss() bool {
 func buildKey(ctx context.Context, s *InitSession, q *Question) error {
 	stored, err := s.storedKey(ctx)
 	if err != nil {
-		q.Notes = append(q.Notes, Note{ID: "key-unreadable", State: Failed, Args: []any{text.Clean(err.Error(), 200)}})
-		return nil
+		return hint.With(fmt.Errorf("reading the stored key: %w", err), "key-by-flag")
 	}
 	if !stored.IsZero() {
 		q.Default = "keep"
@@ -290,7 +289,7 @@ func buildPort(_ context.Context, s *InitSession, q *Question) error {
 func acceptPort(ctx context.Context, s *InitSession, a Answer) error {
 	port, err := strconv.Atoi(a.Value)
 	if err != nil || port < 1 || port > 65535 {
-		return fmt.Errorf("port %q is not a number from 1 to 65535", a.Value)
+		return fmt.Errorf("port %q %w: a number from 1 to 65535", text.Clean(a.Value, 20), ErrBadValue)
 	}
 	n := portNote(ctx, port, s.current)
 	if n.State == Failed {
@@ -413,7 +412,7 @@ func buildRetention(_ context.Context, s *InitSession, q *Question) error {
 func acceptRetention(_ context.Context, s *InitSession, a Answer) error {
 	days, err := strconv.Atoi(a.Value)
 	if err != nil || days < 0 || days > longestRetention {
-		return fmt.Errorf("%q is not a number of days from 0 to %d", text.Clean(a.Value, 20), longestRetention)
+		return fmt.Errorf("%q %w: a number of days from 0 to %d", text.Clean(a.Value, 20), ErrBadValue, longestRetention)
 	}
 	s.draft.Claude.RetentionDays = days
 	s.notes["retention-days"] = []Note{{ID: "transcripts-kept", Args: []any{days}}}

@@ -88,7 +88,7 @@ func (a *app) exit(err error) int {
 		return exitFailed
 	case errors.Is(err, ui.ErrAborted):
 		code = exitAborted
-	case errors.As(err, &missing), errors.As(err, &usage):
+	case errors.As(err, &missing), errors.As(err, &usage), errors.Is(err, wizard.ErrBadValue), errors.Is(err, wizard.ErrNoSuchOption):
 		code = exitUsage
 	case errors.As(err, &refused) && refused.Kind == cloudru.WrongKey:
 		code = exitRefused

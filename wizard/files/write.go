@@ -171,7 +171,15 @@ func (d *Disk) MkdirAll(dir string) error {
 	if err := d.step("mkdir", dir); err != nil {
 		return writeError(dir, err)
 	}
-	if err := os.Mkdir(dir, PrivateDir); err != nil && !errors.Is(err, fs.ErrExist) {
+	err = os.Mkdir(dir, PrivateDir)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err == nil {
+		// The umask may have taken our own rights.
+		err = os.Chmod(dir, PrivateDir) //nolint:gosec // a folder needs its x
+	}
+	if err != nil {
 		return writeError(dir, err)
 	}
 	return d.syncDir(filepath.Dir(dir))
