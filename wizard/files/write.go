@@ -177,7 +177,7 @@ func (d *Disk) MkdirAll(dir string) error {
 	}
 	if err == nil {
 		// The umask may have taken our own rights.
-		err = os.Chmod(dir, PrivateDir) //nolint:gosec // a folder needs its x
+		err = os.Chmod(dir, PrivateDir)
 	}
 	if err != nil {
 		return writeError(dir, err)
