@@ -31,7 +31,6 @@ var hintsEnglish = map[string]string{ //nolint:gosec // G101: words about secret
 	"hint.preset-none":               "Choose each model yourself: --preset custom with --big-model, --middle-model and --small-model.",
 
 	// The image.
-	"hint.cosign-key":                       "Give the public key file (cosign.pub) with --cosign-key.",
 	"hint.cosign-key-form":                  "The file must hold one PEM block “PUBLIC KEY”, as cosign generate-key-pair writes into cosign.pub.",
 	"hint.cosign-key-private":               "Give cosign.pub. Keep the private half away from this host.",
 	"hint.image-changed":                    "Ask the publisher whether the change is meant. To accept the new digest: --image-digest {0}",

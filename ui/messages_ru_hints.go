@@ -31,7 +31,6 @@ var hintsRussian = map[string]string{ //nolint:gosec // G101: words about secret
 	"hint.preset-none":               "Выберите каждую модель сами: --preset custom вместе с --big-model, --middle-model и --small-model.",
 
 	// The image.
-	"hint.cosign-key":                       "Укажите в --cosign-key файл открытого ключа (cosign.pub).",
 	"hint.cosign-key-form":                  "В файле должен быть один PEM-блок «PUBLIC KEY», какой cosign generate-key-pair пишет в cosign.pub.",
 	"hint.cosign-key-private":               "Укажите cosign.pub. Закрытую половину держите подальше от этого компьютера.",
 	"hint.image-changed":                    "Спросите издателя, намеренно ли изменение. Чтобы принять новый digest: --image-digest {0}",

@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/clawsetup/clawsetup/wizard/hint"
 	"github.com/clawsetup/clawsetup/wizard/image"
 	"github.com/clawsetup/clawsetup/wizard/text"
 )
@@ -68,6 +67,13 @@ func acceptImage(ctx context.Context, s *InitSession, a Answer) error {
 // judge decides whether the image is trusted and keeps what was found out for the
 // screen and the Plan.
 func (s *InitSession) judge(ctx context.Context, keyFile string, firstUse bool) error {
+	if keyFile != "" {
+		abs, err := s.w.absolute(keyFile)
+		if err != nil {
+			return err
+		}
+		keyFile = abs
+	}
 	key, err := s.publicKey(keyFile)
 	if err != nil {
 		return err
@@ -106,17 +112,13 @@ func (s *InitSession) publicKey(path string) (crypto.PublicKey, error) {
 	if path == "" {
 		return nil, nil
 	}
-	abs, err := s.w.absolute(path)
-	if err != nil {
-		return nil, err
-	}
-	b, err := s.w.Disk.ReadForeign(abs, largestKey)
+	b, err := s.w.Disk.ReadForeign(path, largestKey)
 	if err != nil {
 		return nil, fmt.Errorf("reading the cosign key: %w", err)
 	}
 	key, err := image.LoadPublicKey(b)
 	if err != nil {
-		return nil, hint.With(fmt.Errorf("%s: %w", abs, err), "cosign-key")
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return key, nil
 }
@@ -147,11 +149,7 @@ func acceptTrust(ctx context.Context, s *InitSession, a Answer) error {
 func buildCosignKey(context.Context, *InitSession, *Question) error { return nil }
 
 func acceptCosignKey(ctx context.Context, s *InitSession, a Answer) error {
-	path, err := s.w.absolute(a.Value)
-	if err != nil {
-		return err
-	}
-	return s.judge(ctx, path, false)
+	return s.judge(ctx, a.Value, false)
 }
 
 // imageNotes describes an image in words that come from its verified content.

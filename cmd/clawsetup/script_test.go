@@ -4,6 +4,12 @@ package main
 
 import (
 	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net"
@@ -94,6 +100,7 @@ func condition(cond string) (bool, error) {
 type theatre struct {
 	cloud    *cloudrutest.Server
 	registry *imagetest.Registry
+	image    imagetest.Pushed
 	trees    map[string]map[string]string
 }
 
@@ -119,7 +126,7 @@ func newStageFor(e *testscript.Env) error {
 	if err != nil {
 		return err
 	}
-	e.Values[theatreKey{}] = th
+	e.Values[theatreKey{}], th.image = th, image
 	return th.environment(e, map[string]string{
 		"API": api.URL.String(), "IMAGE": image.Reference, "DIGEST": image.Digest, "PORT": port, "KEY": scriptKey, "KEY2": scriptKey2,
 		"REGISTRY": th.registry.Host(), "ESCAPE": "zai-org/\x1b[2J\x1b]0;title\x07",
@@ -257,7 +264,8 @@ func cmdCloud(ts *testscript.TestScript, _ bool, args []string) {
 
 // registry repush SEED: the tag names another image from now on, $DIGEST2.
 // registry lie NAME: it serves something else than it should. registry real SEED
-// pushes to Debian's registry instead, $IMAGE and $DIGEST.
+// pushes to Debian's registry instead, $IMAGE and $DIGEST. registry sign
+// bundle|legacy FILE signs the image with a new key, its public half in FILE.
 func cmdRegistry(ts *testscript.TestScript, _ bool, args []string) {
 	r := of(ts).registry
 	switch args[0] {
@@ -267,6 +275,14 @@ func cmdRegistry(ts *testscript.TestScript, _ bool, args []string) {
 		p, err := r.PushProxy("legard/claude-code-proxy", "latest", imagetest.ProxyOptions{Seed: seed})
 		ts.Check(err)
 		ts.Setenv("DIGEST2", p.Digest)
+	case "sign":
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		ts.Check(err)
+		der, err := x509.MarshalPKIXPublicKey(key.Public())
+		ts.Check(err)
+		ts.Check(os.WriteFile(ts.MkAbs(args[2]), pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), 0o644))
+		sign := map[string]func(imagetest.Pushed, crypto.Signer, imagetest.Claims) error{"bundle": r.SignBundle, "legacy": r.SignLegacy}[args[1]]
+		ts.Check(sign(of(ts).image, key, imagetest.Claims{}))
 	case "real":
 		repo := fmt.Sprintf("%s/clawsetup-test/proxy-%d", os.Getenv("CLAWSETUP_TEST_REGISTRY"), os.Getpid())
 		tag, err := name.NewTag(repo + ":latest")
