@@ -1,0 +1,122 @@
+package wizard
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/clawsetup/clawsetup/secrets"
+	"github.com/clawsetup/clawsetup/wizard/files"
+	"github.com/clawsetup/clawsetup/wizard/journal"
+)
+
+// planner collects the changes of one Plan.
+type planner struct {
+	w     *Wizard
+	vault *vault
+	// snaps and past are of the journal; empty before the first transaction.
+	snaps *journal.Snapshots
+	past  []touched
+	// written are the digests of what was written to each path.
+	written map[string][]string
+	plan    *Plan
+	// wanted are the paths that the Plan covers, those that are right already
+	// included.
+	wanted map[string]bool
+}
+
+// newPlanner reads what earlier transactions did.
+func (w *Wizard) newPlanner(ctx context.Context, v *vault, basis files.File) (*planner, error) {
+	p := &planner{w: w, vault: v, plan: &Plan{vault: v, basis: basis}, wanted: map[string]bool{}, written: map[string][]string{}}
+	if v.fresh {
+		if v.restart {
+			return p, nil
+		}
+		return p, journal.Missing(ctx, w.Disk, w.Paths.State, storeAnchor{v.store})
+	}
+	h, err := w.History(ctx)
+	if err != nil {
+		return nil, err
+	}
+	records, err := h.all()
+	if err != nil {
+		return nil, err
+	}
+	p.snaps, p.past = h.snaps, touchedSince(records, journal.Record{})
+	for _, r := range records {
+		for _, f := range r.Files {
+			if r.Phase == journal.PhaseEvent && f.After != "" && r.Event != journal.ConfigRolledBack && r.Event != journal.SetupRemoved {
+				p.written[f.Path] = append(p.written[f.Path], f.After)
+			}
+		}
+	}
+	return p, nil
+}
+
+// file adds the change that makes path hold after, if it does not already.
+func (p *planner) file(path string, after []byte, c Change) error {
+	p.wanted[path] = true
+	before, err := p.w.Disk.Read(path, largestFile)
+	if err != nil {
+		return err
+	}
+	if err := p.w.Disk.CheckTarget(path); err != nil {
+		return err
+	}
+	c.Path, c.Before = path, before
+	c.After = files.File{}
+	if after != nil {
+		c.After = files.File{Exists: true, Mode: cmp.Or(c.mode, private), Data: after}
+	}
+	if c.Before.Exists == c.After.Exists && c.Before.Mode == c.After.Mode && bytes.Equal(before.Data, after) {
+		return nil
+	}
+	foreign := before.Exists && !p.ours(path, before.Data)
+	c.Sensitive = c.Sensitive || foreign
+	if c.Keys == nil {
+		hide := hiding{old: foreign, now: c.restored && after != nil && !p.ours(path, after), with: p.vault}
+		c.Keys = hide.changes(path, before.Data, after)
+	}
+	if foreign && !c.restored && !p.known(path) && !bytes.Contains(before.Data, []byte(ourMark)) {
+		p.plan.Consents = append(p.plan.Consents, Note{ID: "foreign-file", State: Attention, Args: []any{path}})
+	}
+	p.plan.Changes = append(p.plan.Changes, c)
+	return nil
+}
+
+// ourMark is in the head of the files that clawsetup writes whole.
+const ourMark = "ritten by clawsetup"
+
+// known tells whether an earlier transaction changed path.
+func (p *planner) known(path string) bool {
+	return slices.ContainsFunc(p.past, func(t touched) bool { return t.first.Path == path })
+}
+
+// ours tells whether data is what clawsetup once wrote to path.
+func (p *planner) ours(path string, data []byte) bool {
+	return slices.Contains(p.written[path], p.vault.keys.Digest(data, false)) || slices.Contains(p.written[path], p.vault.keys.Digest(data, true))
+}
+
+// secret adds the change that makes the store hold value under name; a zero
+// value means that the item is forgotten.
+func (p *planner) secret(ctx context.Context, store secrets.Store, dir string, name string, value secrets.Secret, rotated, stored journal.Event) error {
+	old, err := store.Get(ctx, name)
+	if err != nil && !errors.Is(err, secrets.ErrNotFound) {
+		return fmt.Errorf("reading %s from the %s store: %w", name, store.Kind(), err)
+	}
+	if old.Equal(value) {
+		return nil
+	}
+	event := stored
+	if !old.IsZero() && !value.IsZero() {
+		event = rotated
+	}
+	p.plan.Secrets = append(p.plan.Secrets, SecretChange{
+		Store: store.Kind(), Name: name, Old: p.vault.fingerprint(old), New: p.vault.fingerprint(value),
+		store: store, dir: dir, value: value, event: event,
+	})
+	return nil
+}
