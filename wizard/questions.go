@@ -46,8 +46,7 @@ func (d question) blame(err error) error {
 
 func never(*InitSession) bool { return false }
 
-// initQuestions are in the order of the wizard's path. The table is made once at
-// start, since its functions refer back to it through reopen.
+// initQuestions are in the order in which they are asked.
 var initQuestions = []question{
 	{id: "api-base", step: StepKey, flags: []string{"--api-base"}, expert: true, skip: never, build: buildAPIBase, accept: acceptAPIBase},
 	{id: "dir", step: StepAgent, flags: []string{"--dir"}, expert: true, skip: never, build: buildDir, accept: acceptDir},
