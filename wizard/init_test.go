@@ -11,6 +11,7 @@ import (
 	"github.com/clawsetup/clawsetup/wizard"
 	"github.com/clawsetup/clawsetup/wizard/image"
 	"github.com/clawsetup/clawsetup/wizard/image/imagetest"
+	"github.com/clawsetup/clawsetup/wizard/journal"
 )
 
 func TestInitWritesTheSetup(t *testing.T) {
@@ -40,6 +41,24 @@ func TestInitWritesTheSetup(t *testing.T) {
 			h.verify()
 		})
 	}
+}
+
+// TestConsentsAreRecorded: the journal tells which risks were accepted.
+func TestConsentsAreRecorded(t *testing.T) {
+	h := newHost(t)
+	h.mustInit(nil)
+	hist, err := h.History(context.Background())
+	must(t, err)
+	for r, err := range hist.Records() {
+		must(t, err)
+		if r.Event == journal.ConsentGiven {
+			if r.Detail["trust-first-use"] != h.image.Digest || r.Detail["allow-private-api"] != h.api {
+				t.Fatalf("%v", r.Detail)
+			}
+			return
+		}
+	}
+	t.Fatal("no record of the consents")
 }
 
 // TestInitTwice: the second run changes no byte, and says so.

@@ -6,8 +6,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/clawsetup/clawsetup/wizard/journal"
+	"github.com/clawsetup/clawsetup/wizard/text"
 )
 
 // intention is what an intent record says beside the changes themselves, so that
@@ -58,7 +60,24 @@ func intend(p *Plan) intention {
 	for e := range p.details {
 		at(e)
 	}
+	if len(p.Consents) > 0 {
+		// who accepted which risk.
+		at(journal.ConsentGiven).Detail = consentDetail(p.Consents)
+	}
 	return in
+}
+
+// consentDetail names the accepted risks and what each is about.
+func consentDetail(consents []Note) map[string]string {
+	out := map[string]string{}
+	for _, c := range consents {
+		about := text.Clean(strings.TrimSpace(fmt.Sprintln(c.Args...)), 300)
+		if old, more := out[c.ID]; more {
+			about = old + ", " + about
+		}
+		out[c.ID] = about
+	}
+	return out
 }
 
 // missingFolders are the folders that the changes will make, parents first.
