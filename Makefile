@@ -7,7 +7,7 @@ build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o clawsetup ./cmd/clawsetup
 
 demo:
-	@$(GO) run ./cmd/clawsetup demo
+	@CGO_ENABLED=0 $(GO) run ./cmd/clawsetup demo
 
 # Everything: formatting, linters, unit and script tests with the race detector, and
 # the end-to-end tests against real parts, which the script starts and stops.

@@ -52,6 +52,24 @@ type Compose struct {
 	APIBase string
 	// SecretsDir is the absolute host folder of the two secret files.
 	SecretsDir string
+	// Gateway is the proxy's only way out (E-01). Without one the container reaches
+	// the whole Internet and publishes its port itself.
+	Gateway *Gateway
+	// Tmpfs are further absolute paths that the image was shown to write to: each
+	// becomes a temporary file system of 64 MiB.
+	Tmpfs []string
+	// DefaultSeccomp leaves the engine's own system call filter in place of ours, for an
+	// image that was shown to need it.
+	DefaultSeccomp bool
+	// Launcher is the absolute host path of a Linux clawsetup that reads the secret
+	// files in place of /bin/sh, for an image that has none.
+	Launcher string
+	// Alone renders the proxy's container by itself: no network, no port, no restart.
+	// Hardening is negotiated with it.
+	Alone bool
+	// Writable leaves the root file system open, to see what an image writes. Only
+	// together with Alone.
+	Writable bool
 	// SeccompFile is the profile's path, relative to the compose file; empty means
 	// "./seccomp.json".
 	SeccompFile string
@@ -65,6 +83,14 @@ type Compose struct {
 	MaxTokens int
 	// RequestTimeout is the proxy's upstream timeout; whole seconds, at least one.
 	RequestTimeout time.Duration
+}
+
+// Gateway is the small container between the proxy and everything else.
+type Gateway struct {
+	// Image is the id of the local image, sha256:….
+	Image string
+	// AllowPrivate lets it dial private addresses, as --allow-private-api does.
+	AllowPrivate bool
 }
 
 //go:embed compose.yaml.tmpl
@@ -82,16 +108,32 @@ func ComposeFile(c Compose) ([]byte, error) {
 	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("rendering the compose file: %w", err)
 	}
+	values, err := c.values()
+	if err != nil {
+		return nil, fmt.Errorf("rendering the compose file: %w", err)
+	}
+	var b bytes.Buffer
+	if err := composeTemplate.Execute(&b, values); err != nil {
+		return nil, fmt.Errorf("rendering the compose file: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// values are what the template asks for.
+func (c Compose) values() (map[string]any, error) {
 	argv, err := command(c.Entrypoint, c.Cmd, c.WorkingDir)
 	if err != nil {
-		return nil, fmt.Errorf("rendering the compose file: %w", err)
+		return nil, err
 	}
-	wrapper, err := Wrapper(c.Entrypoint, c.Cmd, c.WorkingDir)
+	entrypoint, err := Wrapper(c.Entrypoint, c.Cmd, c.WorkingDir)
 	if err != nil {
-		return nil, fmt.Errorf("rendering the compose file: %w", err)
+		return nil, err
 	}
-	values := map[string]any{
-		"C": c, "Wrapper": wrapper, "Health": healthCommand(argv),
+	if c.Launcher != "" {
+		entrypoint = Launched(argv)
+	}
+	v := map[string]any{
+		"C": c, "Entrypoint": entrypoint, "Health": healthCommand(argv),
 		"Service": Service, "Inner": strconv.Itoa(ContainerPort), "Tries": UpstreamTries,
 		"Publish":      "127.0.0.1:" + strconv.Itoa(c.Port) + ":" + strconv.Itoa(ContainerPort),
 		"Timeout":      strconv.Itoa(int(c.RequestTimeout / time.Second)),
@@ -99,14 +141,47 @@ func ComposeFile(c Compose) ([]byte, error) {
 		"SecretAPIKey": SecretAPIKey, "SecretProxyToken": SecretProxyToken,
 		"APIKeyFile":   filepath.Join(c.SecretsDir, SecretAPIKey),
 		"TokenFile":    filepath.Join(c.SecretsDir, SecretProxyToken),
-		"LabelManaged": LabelManaged, "LabelRole": LabelRole,
-		"Root": isRoot(c.RunAs),
+		"LabelManaged": LabelManaged, "LauncherTarget": LauncherPath,
+		"Root": isRoot(c.RunAs), "Tmpfs": c.tmpfs(), "Limits": c.limits(), "ProxyLabels": labels(Service),
 	}
-	var b bytes.Buffer
-	if err := composeTemplate.Execute(&b, values); err != nil {
-		return nil, fmt.Errorf("rendering the compose file: %w", err)
+	if c.Gateway != nil {
+		v["GatewayService"], v["GatewayUser"] = GatewayService, GatewayUser
+		v["Proxy"] = "http://" + GatewayService + ":" + strconv.Itoa(GatewayProxyPort)
+		v["GatewayCommand"], v["GatewayHealth"] = c.gatewayCommand(), []string{"CMD", GatewayProgram, "egress", "--health"}
+		v["GatewayLimits"], v["GatewayLabels"] = c.gatewayLimits(), labels(GatewayService)
 	}
-	return b.Bytes(), nil
+	return v, nil
+}
+
+// limits are the values of the part of a service that is the same for all.
+type limits struct {
+	Writable        bool
+	Seccomp         string
+	MemoryMiB, Pids int
+	CPUs            float64
+}
+
+func (c Compose) limits() limits {
+	l := limits{Writable: c.Writable, Seccomp: c.SeccompFile, MemoryMiB: c.MemoryMiB, Pids: c.Pids, CPUs: c.CPUs}
+	if c.DefaultSeccomp {
+		l.Seccomp = ""
+	}
+	return l
+}
+
+func labels(role string) map[string]string {
+	return map[string]string{"LabelManaged": LabelManaged, "LabelRole": LabelRole, "Role": role}
+}
+
+// tmpfs are the options of the paths that the image writes to: they belong to the
+// user that the container runs as.
+func (c Compose) tmpfs() []string {
+	uid, gid, _ := strings.Cut(c.RunAs, ":")
+	out := make([]string, len(c.Tmpfs))
+	for i, p := range c.Tmpfs {
+		out[i] = p + ":rw,noexec,nosuid,nodev,size=64m,mode=0700,uid=" + uid + ",gid=" + gid
+	}
+	return out
 }
 
 func (c Compose) withDefaults() Compose {
@@ -140,6 +215,7 @@ var (
 	// the registry checks the rest.
 	pinned  = regexp.MustCompile(`^[A-Za-z0-9\[][A-Za-z0-9._:/\[\]-]{0,400}@sha256:[0-9a-f]{64}$`)
 	ids     = regexp.MustCompile(`^(0|[1-9][0-9]{0,9}):(0|[1-9][0-9]{0,9})$`)
+	imageID = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 	profile = regexp.MustCompile(`^\./[A-Za-z0-9._-]{1,100}$`)
 )
 
@@ -163,6 +239,17 @@ func (c Compose) check() error {
 		return fmt.Errorf("the secrets folder: %w: not an absolute path", ErrValue)
 	case !profile.MatchString(c.SeccompFile):
 		return fmt.Errorf("the seccomp profile: %w: want ./ and a file name", ErrValue)
+	case c.Gateway != nil && !imageID.MatchString(c.Gateway.Image):
+		return fmt.Errorf("the gateway's image: %w: want its id, sha256:… (S-03)", ErrValue)
+	case c.Writable && !c.Alone:
+		return fmt.Errorf("the root file system: %w: writable outside of a trial (E-01)", ErrValue)
+	case c.Launcher != "" && !filepath.IsAbs(c.Launcher):
+		return fmt.Errorf("the launcher: %w: not an absolute path", ErrValue)
+	}
+	for _, p := range c.Tmpfs {
+		if err := CheckTmpfs(p); err != nil {
+			return err
+		}
 	}
 	if err := c.checkLimits(); err != nil {
 		return err

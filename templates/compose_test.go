@@ -45,8 +45,32 @@ func unusualPort() Compose {
 	return c
 }
 
+// guarded is the usual layout: the proxy behind its gateway.
+func guarded() Compose {
+	c := uvRoot()
+	c.RunAs, c.AllowRoot = "65532:65532", false
+	c.Gateway = &Gateway{Image: digest}
+	return c
+}
+
+// relaxed gives up everything that can be given up.
+func relaxed() Compose {
+	c := guarded()
+	c.RunAs, c.AllowRoot, c.DefaultSeccomp, c.Tmpfs, c.Launcher = "0:0", true, true, []string{"/var/cache", "/app/logs"}, launcher
+	c.Gateway.AllowPrivate, c.APIBase = true, "http://10.1.2.3/v1"
+	return c
+}
+
+func alone() Compose {
+	c := uvRoot()
+	c.Alone = true
+	return c
+}
+
 func TestComposeFileGolden(t *testing.T) {
-	for name, c := range map[string]Compose{"uv-root": uvRoot(), "non-root": nonRoot(), "unusual-port": unusualPort()} {
+	for name, c := range map[string]Compose{
+		"uv-root": uvRoot(), "non-root": nonRoot(), "unusual-port": unusualPort(), "gateway": guarded(), "relaxed": relaxed(), "alone": alone(),
+	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := ComposeFile(c)
 			if err != nil {
@@ -54,6 +78,7 @@ func TestComposeFileGolden(t *testing.T) {
 			}
 			// The folder of the secrets is the only part that is the host's own.
 			text := strings.ReplaceAll(string(got), quotedDir(t, c.SecretsDir), "SECRETS/")
+			text = strings.ReplaceAll(text, strings.TrimSuffix(quotedDir(t, launcher), quotedDir(t, "")), "LAUNCHER")
 			golden := filepath.Join("testdata", "compose-"+name+".golden.yml")
 			if *update {
 				if err := os.WriteFile(golden, []byte(text), 0o600); err != nil {
@@ -90,7 +115,7 @@ func TestComposeFileNamesControls(t *testing.T) {
 	for _, line := range []string{
 		"image: .* # S-03", "entrypoint: # I-01", "BIG_MODEL: .* # T-02", "LOG_LEVEL: .* # R-01", "REQUEST_TIMEOUT: .* # D-03",
 		"ports: .* # S-01", "secrets: .* # I-01", "user: .* # E-01", "cap_drop: .* # E-01", `"no-new-privileges:true" # E-01`,
-		`"seccomp=./seccomp.json" # E-01`, "read_only: true # E-01", "tmpfs: .* # E-01", "mem_limit: .* # D-02", "memswap_limit: .* # D-02",
+		`"seccomp=./seccomp.json" # E-01`, "read_only: true # E-01", "tmpfs: # E-01", "mem_limit: .* # D-02", "memswap_limit: .* # D-02",
 		"cpus: .* # D-02", "pids_limit: .* # D-02", "nofile: .* # D-02", "restart: .* # D-02", "healthcheck: # D-02", "host_binding_ipv4: .* # S-01",
 	} {
 		if !regexp.MustCompile(line).Match(got) {
@@ -135,6 +160,19 @@ func TestComposeFileRefuses(t *testing.T) {
 		"tokens negative":    func(c *Compose) { c.MaxTokens = -1 },
 		"timeout fraction":   func(c *Compose) { c.RequestTimeout = 1500 * time.Millisecond },
 		"no command":         func(c *Compose) { c.Cmd = nil },
+		"gateway by tag":     func(c *Compose) { c.Gateway = &Gateway{Image: "clawsetup:latest"} },
+		"writable stack":     func(c *Compose) { c.Writable = true },
+		"launcher relative":  func(c *Compose) { c.Launcher = "clawsetup" },
+		"tmpfs relative":     func(c *Compose) { c.Tmpfs = []string{"cache"} },
+		"tmpfs over all":     func(c *Compose) { c.Tmpfs = []string{"/"} },
+		"tmpfs over usr":     func(c *Compose) { c.Tmpfs = []string{"/usr"} },
+		"tmpfs over run":     func(c *Compose) { c.Tmpfs = []string{"/run"} },
+		"tmpfs over secrets": func(c *Compose) { c.Tmpfs = []string{"/run/secrets"} },
+		"tmpfs in secrets":   func(c *Compose) { c.Tmpfs = []string{"/run/secrets/x"} },
+		"tmpfs with options": func(c *Compose) { c.Tmpfs = []string{"/a:exec"} },
+		"tmpfs upwards":      func(c *Compose) { c.Tmpfs = []string{"/a/../usr"} },
+		"tmpfs two lines":    func(c *Compose) { c.Tmpfs = []string{"/a\n/b"} },
+		"tmpfs too long":     func(c *Compose) { c.Tmpfs = []string{"/" + strings.Repeat("a", 300)} },
 		"NUL in secrets dir": func(c *Compose) { c.SecretsDir += "\x00" },
 		"secrets not UTF-8":  func(c *Compose) { c.SecretsDir += "\xff" },
 	} {
@@ -237,5 +275,35 @@ func BenchmarkComposeFile(b *testing.B) {
 		if _, err := ComposeFile(uvRoot()); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func TestOrigin(t *testing.T) {
+	for base, want := range map[string]string{
+		"https://foundation-models.api.cloud.ru/v1": "https://foundation-models.api.cloud.ru:443",
+		"https://API.Example:8443/v1":               "https://api.example:8443",
+		"http://10.0.0.1":                           "http://10.0.0.1:80",
+		"https://[2001:db8::1]/v1":                  "https://[2001:db8::1]:443",
+	} {
+		if got := Origin(base); got != want {
+			t.Errorf("%s: %q, want %q", base, got, want)
+		}
+	}
+}
+
+// TestGatewaySharesTheHardening: what is taken from the one service is taken from the
+// other as well.
+func TestGatewaySharesTheHardening(t *testing.T) {
+	b, err := ComposeFile(guarded())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{`cap_drop: ["ALL"]`, "no-new-privileges:true", "seccomp=./seccomp.json", "read_only: true", "ipc: private", "mem_limit:", "pids_limit:", "core: 0", "max-size"} {
+		if strings.Count(string(b), line) != 2 {
+			t.Errorf("%q is there %d times", line, strings.Count(string(b), line))
+		}
+	}
+	if strings.Count(string(b), "ports:") != 1 {
+		t.Error("the proxy publishes a port past the gateway")
 	}
 }

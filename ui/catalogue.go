@@ -16,8 +16,8 @@ import (
 // {0:day|days} for the form of a word that goes with the number in the first
 // argument: two forms in English, three in Russian (1, 2, 5). {{ is a brace.
 var catalogues = map[string][]map[string]string{
-	english: {wizardEnglish, findingsEnglish, hintsEnglish, commandsEnglish},
-	russian: {wizardRussian, findingsRussian, hintsRussian, commandsRussian},
+	english: {wizardEnglish, findingsEnglish, hintsEnglish, commandsEnglish, stackEnglish},
+	russian: {wizardRussian, findingsRussian, hintsRussian, commandsRussian, stackRussian},
 }
 
 // message is the raw message id in lang.

@@ -264,7 +264,7 @@ func (u *UI) progressLine(t theme, p wizard.Progress) string {
 	switch p.State {
 	case wizard.Begun:
 		return "  " + t.accent.Render(signRunning) + " " + s
-	case wizard.Undone:
+	case wizard.Undone, wizard.Refused:
 		return "  " + t.warn.Render(signAbsent) + " " + s
 	default:
 		return "  " + t.ok.Render(signOK) + " " + s

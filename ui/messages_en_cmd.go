@@ -11,10 +11,6 @@ var commandsEnglish = map[string]string{ //nolint:gosec // G101: words about sec
 	"cmd.rotate-key.short": "Replace the cloud.ru API key, the proxy token or both",
 	"cmd.rotate-key.long": "The new key is proved before anything is changed; whatever fails leaves the old one working.\n\n" +
 		"Without --api-key and --token both are replaced.",
-	"cmd.up.short":                      "Start the proxy",
-	"cmd.up.long":                       "Starts the proxy container with docker compose. With the keyring store the two secrets that it needs are first written to a folder that vanishes at reboot.",
-	"cmd.down.short":                    "Stop the proxy",
-	"cmd.down.long":                     "Stops and removes the proxy container, and the copies of secrets that were made for it.",
 	"cmd.config-history.short":          "Show, verify and roll back what was changed",
 	"cmd.config-history.long":           "The journal of every change: who made it, when, and what it was before. Without a subcommand it lists the changes.",
 	"cmd.config-history.list.short":     "List the changes, newest last",

@@ -59,7 +59,7 @@ var hintsEnglish = map[string]string{ //nolint:gosec // G101: words about secret
 	// OpenClaw and Claude Code.
 	"hint.docker-missing":         "Docker is needed to start the proxy: https://docs.docker.com/engine/install/",
 	"hint.docker-compose-missing": "Install the compose plugin of Docker (docker-compose-plugin), version 2 or later.",
-	"hint.docker-compose-failed":  "What docker compose said is above. clawsetup down, then clawsetup up starts afresh.",
+	"hint.docker-compose-failed":  "clawsetup down, then clawsetup up starts afresh.",
 	"hint.claude-not-installed":   "Install it with npm install -g @anthropic-ai/claude-code, name it with --claude, or leave OpenClaw alone with --openclaw-mode none.",
 	"hint.claude-path":            "Give the path of the claude program itself with --claude.",
 	"hint.claude-permissions":     "Whoever can change {0} can make OpenClaw run anything: it and its folders must belong to you or root, and be writable by nobody else.",

@@ -59,7 +59,7 @@ var hintsRussian = map[string]string{ //nolint:gosec // G101: words about secret
 	// OpenClaw and Claude Code.
 	"hint.docker-missing":         "Чтобы запустить прокси, нужен Docker: https://docs.docker.com/engine/install/",
 	"hint.docker-compose-missing": "Установите дополнение compose для Docker (docker-compose-plugin), версии 2 или новее.",
-	"hint.docker-compose-failed":  "Что ответил docker compose, видно выше. Чтобы начать заново: clawsetup down, затем clawsetup up.",
+	"hint.docker-compose-failed":  "clawsetup down, а затем clawsetup up начинают заново.",
 	"hint.claude-not-installed":   "Установите его: npm install -g @anthropic-ai/claude-code, укажите путь через --claude или не трогайте OpenClaw: --openclaw-mode none.",
 	"hint.claude-path":            "Укажите в --claude путь к самой программе claude.",
 	"hint.claude-permissions":     "Кто может изменить {0}, тот может запустить через OpenClaw что угодно: файл и его папки должны принадлежать вам или root и быть закрыты для записи остальным.",

@@ -209,6 +209,9 @@ func (u *UI) progress(p wizard.Progress) string {
 	switch {
 	case p.ID == "undo" && p.State == wizard.Undone:
 		return u.T("progress.undone")
+	case p.State == wizard.Refused:
+		p.State = wizard.Durable
+		return u.T("apply.refused", u.progress(p))
 	case p.State == wizard.Undone:
 		p.State = wizard.Durable
 		return u.T("apply.undone", u.progress(p))

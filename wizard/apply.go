@@ -99,11 +99,19 @@ type transaction struct {
 	log       *journal.Log
 	snaps     *journal.Snapshots
 	intention intention
+	live      liveChange // nil when nothing runs, or was not reached
 }
 
 func (t *transaction) tell(state ProgressState, id string, args ...any) {
 	if t.report != nil {
 		t.report(Progress{ID: id, Args: args, State: state})
+	}
+}
+
+// pass hands on what a part of the work reports by itself.
+func (t *transaction) pass(p Progress) {
+	if t.report != nil {
+		t.report(p)
 	}
 }
 
@@ -200,6 +208,12 @@ func (t *transaction) change(ctx context.Context, intent journal.Entry) ([]uint6
 		}
 		t.tell(Durable, "file", c.Path)
 	}
+	if t.plan.live != nil {
+		var err error
+		if t.live, err = t.plan.live(ctx, t.pass); err != nil {
+			return nil, err
+		}
+	}
 	return t.commit(ctx, intent)
 }
 
@@ -289,8 +303,13 @@ func (t *transaction) commit(ctx context.Context, intent journal.Entry) ([]uint6
 // finish is what follows the commit: nothing in it can make the new set-up untrue,
 // and the next run repeats what fails here.
 func (t *transaction) finish(ctx context.Context, intent journal.Entry) []Note {
-	ctx = context.WithoutCancel(ctx)
 	var notes []Note
+	if t.live != nil {
+		if err := t.live.keep(ctx, t.pass); err != nil {
+			notes = append(notes, Note{ID: "old-container-stays", State: Attention, Args: []any{reason(err)}})
+		}
+	}
+	ctx = context.WithoutCancel(ctx)
 	if err := t.w.forget(ctx, intent.Secrets); err != nil {
 		notes = append(notes, Note{ID: "old-secret-stays", State: Attention, Args: []any{reason(err)}})
 	}
@@ -309,7 +328,11 @@ func (t *transaction) takeBack(ctx context.Context, intent journal.Entry, cause 
 	ctx = context.WithoutCancel(ctx)
 	t.tell(Begun, "undo")
 	u := undoing{w: t.w, vault: t.vault, snaps: t.snaps}
-	if err := u.all(ctx, intent.Files, intent.Secrets, intent.Keys, t.intention.Made); err != nil {
+	err := u.all(ctx, intent.Files, intent.Secrets, intent.Keys, t.intention.Made)
+	if err == nil && t.live != nil {
+		err = t.live.back(ctx)
+	}
+	if err != nil {
 		return hint.With(fmt.Errorf("%w; and undoing it failed: %w", cause, err), "undo-failed")
 	}
 	detail := map[string]string{"reason": reason(cause)}

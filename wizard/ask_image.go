@@ -102,7 +102,12 @@ func (s *InitSession) keepImage(keyFile string) {
 	if by == image.ByPin {
 		by = image.Basis(s.draft.Image.Trust)
 	}
+	hardening := s.draft.Image.Hardening
+	if hardening.Tried != s.image.Digest {
+		hardening = HardeningSetup{} // another image is tried anew
+	}
 	s.draft.Image = ImageSetup{
+		Hardening: hardening,
 		Reference: s.image.Reference, Digest: s.image.Digest, PlatformDigest: s.image.PlatformDigest,
 		Trust: string(by), CosignKey: keyFile, KnownGood: s.draft.Image.KnownGood, RunAs: s.w.runAs(s.image),
 	}

@@ -1,6 +1,7 @@
 package wizard
 
 import (
+	"context"
 	"encoding/json"
 	"io/fs"
 
@@ -23,6 +24,10 @@ type Plan struct {
 
 	// Next are the commands that remain to be run after Apply.
 	Next [][]string
+
+	// live makes the changes true of what runs, before the commit; nil when nothing
+	// runs. What it returns beside an error is taken back like all else.
+	live func(context.Context, func(Progress)) (liveChange, error)
 
 	vault *vault
 	// basis is setup.yaml as the session found it when it started.
@@ -50,6 +55,13 @@ type Change struct {
 	restored bool
 	// adapt changes the content that restore found, before it is planned.
 	adapt func(path string, data []byte) ([]byte, error)
+}
+
+// liveChange is a change of what runs. After the commit keep makes it last, after an
+// undo of everything else back takes it back.
+type liveChange interface {
+	keep(context.Context, func(Progress)) error
+	back(context.Context) error
 }
 
 // Action tells what a Change does to its path.

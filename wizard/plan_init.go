@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/clawsetup/clawsetup/secrets"
-	"github.com/clawsetup/clawsetup/templates"
-	"github.com/clawsetup/clawsetup/wizard/engine"
 	"github.com/clawsetup/clawsetup/wizard/files"
 	"github.com/clawsetup/clawsetup/wizard/hint"
 	"github.com/clawsetup/clawsetup/wizard/journal"
@@ -45,7 +43,7 @@ func (s *InitSession) Plan(ctx context.Context) (*Plan, error) {
 		return nil, err
 	}
 	for _, part := range []func(context.Context, *planner) error{
-		s.planSecrets, s.planSetup, s.planStack, s.planAgent, s.planObsolete, s.planNotes,
+		s.planSecrets, s.planSetup, s.planStack, s.planLogin, s.planAgent, s.planObsolete, s.planNotes,
 	} {
 		if err := part(ctx, p); err != nil {
 			return nil, err
@@ -164,33 +162,17 @@ func (s *InitSession) planSetup(_ context.Context, p *planner) error {
 	return p.file(s.w.Paths.SetupFile(), b, Change{Why: "file-setup", Controls: []string{"R-02", "R-04", "S-03"}, event: journal.SetupRecorded})
 }
 
-// planStack renders the hardened compose project and validates it before
-// anything is written.
+// planStack renders the hardened compose project of the image that was resolved.
 func (s *InitSession) planStack(ctx context.Context, p *planner) error {
-	dir, m := s.draft.StackDir(p.w.Paths), s.draft.Models
-	env, err := templates.EnvFile(templates.Env{Big: m.Big.ID, Middle: m.Middle.ID, Small: m.Small.ID})
+	c, err := s.w.composeData(s.draft, imageConfig{s.image.Entrypoint, s.image.Cmd, s.image.WorkingDir, s.image.User})
 	if err != nil {
 		return err
 	}
-	compose, err := templates.ComposeFile(s.composeData())
-	if err != nil {
-		return err
-	}
-	if err := engine.ValidateCompose(ctx, dir, compose, env); err != nil {
-		return fmt.Errorf("checking the rendered %s: %w", composeName, err)
-	}
-	ignore, err := p.w.Disk.Read(filepath.Join(dir, ignoreName), largestFile)
-	if err != nil {
-		return err
-	}
-	stack := journal.ProxyStackConfigured
-	return errors.Join(
-		p.file(filepath.Join(dir, seccompName), templates.Seccomp(), Change{Why: "file-seccomp", Controls: []string{"E-01"}, event: stack}),
-		p.file(filepath.Join(dir, envName), env, Change{Why: "file-env", Controls: []string{"I-01", "T-02"}, event: stack}),
-		p.file(filepath.Join(dir, composeName), compose, Change{Why: "file-compose", Controls: []string{"D-02", "E-01", "I-01", "S-01", "S-03", "T-02"}, event: stack}),
-		p.file(filepath.Join(dir, ignoreName), templates.GitIgnore(ignore.Data, []string{envName, "secrets/"}), Change{Why: "file-gitignore", Controls: []string{"I-01"}, event: stack}),
-	)
+	return p.stack(ctx, s.draft, c)
 }
+
+// planLogin keeps the start at login that an earlier up installed.
+func (s *InitSession) planLogin(_ context.Context, p *planner) error { return p.login(s.draft) }
 
 // planAgent merges our keys into openclaw.json, and writes the Claude Code
 // settings and the plugin backend that go with them.
@@ -214,6 +196,9 @@ func (s *InitSession) planNotes(_ context.Context, p *planner) error {
 		before = *s.current
 	}
 	p.plan.Consents = append(p.plan.Consents, s.draft.consents(before)...)
+	if d := s.draft.Image; d.Digest != before.Image.Digest {
+		p.detail(journal.ImagePinned, map[string]string{"reference": d.Reference, "digest": d.Digest, "trust": d.Trust})
+	}
 	if !p.plan.Empty() {
 		p.plan.Next = s.w.nextSteps()
 	}
@@ -223,15 +208,6 @@ func (s *InitSession) planNotes(_ context.Context, p *planner) error {
 // Apply implements Session.
 func (s *InitSession) Apply(ctx context.Context, p *Plan, report func(Progress)) (Result, error) {
 	return s.w.Apply(ctx, p, report)
-}
-
-func (s *InitSession) composeData() templates.Compose {
-	return templates.Compose{
-		Project: "clawsetup-" + s.w.Paths.Scope()[:8], Image: s.image.Pinned(),
-		Entrypoint: s.image.Entrypoint, Cmd: s.image.Cmd, WorkingDir: s.image.WorkingDir, User: s.image.User,
-		RunAs: s.draft.Image.RunAs, Port: s.draft.Port, APIBase: s.draft.API.Base,
-		SecretsDir: s.w.secretsDir(s.draft), SeccompFile: "./" + seccompName,
-	}
 }
 
 // readOpenClaw reads the operator's configuration; what cannot be merged into

@@ -87,6 +87,14 @@ func (p *planner) file(path string, after []byte, c Change) error {
 	return nil
 }
 
+// detail adds a domain event that is more than the files that change.
+func (p *planner) detail(e journal.Event, detail map[string]string) {
+	if p.plan.details == nil {
+		p.plan.details = map[journal.Event]map[string]string{}
+	}
+	p.plan.details[e] = detail
+}
+
 // ourMark is in the head of the files that clawsetup writes whole.
 const ourMark = "ritten by clawsetup"
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/clawsetup/clawsetup/secrets"
+	"github.com/clawsetup/clawsetup/wizard/engine"
 	"github.com/clawsetup/clawsetup/wizard/files"
 	"github.com/clawsetup/clawsetup/wizard/hint"
 	"github.com/clawsetup/clawsetup/wizard/journal"
@@ -170,12 +171,72 @@ func (s *RotateSession) Plan(ctx context.Context) (*Plan, error) {
 			return nil, err
 		}
 	}
-	p.plan.Notes = append(p.plan.Notes, Note{ID: "rotate-restart", State: Attention})
+	s.planLive(ctx, p)
 	if s.opts.APIKey {
 		p.plan.Notes = append(p.plan.Notes, Note{ID: "rotate-delete-old", State: Attention})
 	}
-	p.plan.Next = s.w.nextSteps()
 	return p.plan, nil
+}
+
+// planLive replaces the container of a running stack as a part of the transaction:
+// the new values are proved in it before the old ones are forgotten.
+func (s *RotateSession) planLive(ctx context.Context, p *planner) {
+	e, err := s.w.Engine(ctx)
+	if err == nil {
+		defer func() { _ = e.Close() }()
+		var r *running
+		if r, err = s.w.look(ctx, s.setup, e); err == nil && r.up() {
+			p.plan.Notes = append(p.plan.Notes, Note{ID: "rotate-live"})
+			p.plan.live = s.roll
+			return
+		}
+	}
+	note := Note{ID: "rotate-not-running", State: Absent}
+	if err != nil {
+		note = Note{ID: "rotate-not-checked", State: NotChecked, Args: []any{reason(err)}}
+	}
+	p.plan.Notes = append(p.plan.Notes, note)
+	p.plan.Next = s.w.nextSteps()
+}
+
+// rolled is what a rotation did to the running stack.
+type rolled struct {
+	s      *RotateSession
+	engine *engine.Engine
+	// change is nil when it failed, and took itself back.
+	change *replacement
+}
+
+// back puts the old values back where the keyring's are shown to containers, before
+// the old container serves again.
+func (c rolled) back(ctx context.Context) error {
+	err := c.s.w.exposeSecrets(ctx, c.s.setup)
+	if c.change != nil {
+		err = errors.Join(err, c.change.back(ctx))
+	}
+	return errors.Join(err, c.engine.Close())
+}
+
+func (c rolled) keep(ctx context.Context, report func(Progress)) error {
+	return errors.Join(c.change.keep(ctx, report), c.engine.Close())
+}
+
+// roll lets the running stack take the new values.
+func (s *RotateSession) roll(ctx context.Context, report func(Progress)) (liveChange, error) {
+	e, err := s.w.Engine(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := rolled{s: s, engine: e}
+	if err := s.w.exposeSecrets(ctx, s.setup); err != nil {
+		return out, err
+	}
+	r, err := s.w.look(ctx, s.setup, e)
+	if err != nil {
+		return out, err
+	}
+	out.change, err = r.replace(ctx, DefaultPatience, report)
+	return out, err
 }
 
 func (s *RotateSession) planKey(ctx context.Context, p *planner) error {

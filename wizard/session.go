@@ -102,12 +102,15 @@ type Note struct {
 	Args  []any  `json:"args,omitempty"`
 }
 
-// Progress is one step of Apply that is done, or has begun.
+// Progress is one step of long work that is done, or has begun.
 type Progress struct {
-	// ID is the message: "secret", "file", "validate", "journal", "undo" …
+	// ID is the message: "secret", "file", "journal", "undo", "layer" …
 	ID    string
 	Args  []any
 	State ProgressState
+	// Current and Total tell how far a step is that can be measured, in bytes; Total
+	// is 0 otherwise.
+	Current, Total int64
 }
 
 // ProgressState tells how far one step is.
@@ -118,7 +121,14 @@ const (
 	Begun ProgressState = iota
 	Durable
 	Undone
+	// Refused is a step that came to nothing, as was to be found out.
+	Refused
 )
+
+var progressNames = [...]string{Begun: "begun", Durable: "done", Undone: "undone", Refused: "refused"}
+
+// String is the state's name in English, as JSON has it.
+func (s ProgressState) String() string { return progressNames[s] }
 
 // Result is what Apply did.
 type Result struct {

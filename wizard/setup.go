@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/clawsetup/clawsetup/secrets"
+	"github.com/clawsetup/clawsetup/templates"
 	"github.com/clawsetup/clawsetup/wizard/files"
 	"github.com/clawsetup/clawsetup/wizard/hint"
 	"github.com/clawsetup/clawsetup/wizard/image"
@@ -37,6 +39,8 @@ type Setup struct {
 	Models   ModelsSetup   `yaml:"models"`
 	Image    ImageSetup    `yaml:"image"`
 	Port     int           `yaml:"port"`
+	Egress   EgressSetup   `yaml:"egress,omitempty"`
+	Login    LoginSetup    `yaml:"login,omitempty"`
 	Dir      string        `yaml:"dir,omitempty"`
 	OpenClaw OpenClawSetup `yaml:"openclaw"`
 	Claude   ClaudeSetup   `yaml:"claude"`
@@ -96,6 +100,55 @@ type ImageSetup struct {
 	CosignKey string   `yaml:"cosign_key,omitempty"`
 	KnownGood []string `yaml:"known_good,omitempty"`
 	RunAs     string   `yaml:"run_as,omitempty"`
+	// Hardening is what the image was shown to survive.
+	Hardening HardeningSetup `yaml:"hardening,omitempty"`
+}
+
+// HardeningSetup is what was found out by trying the image with dummy secrets in a
+// container without a network (E-01).
+type HardeningSetup struct {
+	// Tried is the digest that was tried; of another image nothing is known.
+	Tried string `yaml:"tried,omitempty"`
+	// Relaxed are the controls that the image cannot live with.
+	Relaxed []Relaxed `yaml:"relaxed,omitempty"`
+}
+
+// Relaxed is one control that was given up for an image, and why.
+type Relaxed struct {
+	What    Relaxation `yaml:"what" json:"what"`
+	Path    string     `yaml:"path,omitempty" json:"path,omitempty"`
+	Control string     `yaml:"control" json:"control"`
+	Why     string     `yaml:"why" json:"why"`
+}
+
+// Relaxation names a control that can be given up for an image.
+type Relaxation string
+
+// The relaxations, in the order in which they are tried.
+const (
+	// RelaxLauncher: the image has no shell; clawsetup is mounted to read the secrets.
+	RelaxLauncher Relaxation = "launcher"
+	// RelaxTmpfs: the image writes to a folder, which becomes a temporary one.
+	RelaxTmpfs Relaxation = "tmpfs"
+	// RelaxSeccomp: the engine's own system call filter in place of ours.
+	RelaxSeccomp Relaxation = "seccomp"
+	// RelaxRoot: the image runs as root, without capabilities.
+	RelaxRoot Relaxation = "root"
+)
+
+// LoginSetup says whether the stack is started when the operator logs in.
+type LoginSetup struct {
+	Start bool `yaml:"start,omitempty"`
+	// DockerHost is the engine that the operator's shell named.
+	DockerHost string `yaml:"docker_host,omitempty"`
+}
+
+// EgressSetup is where the proxy's container can get to (E-01).
+type EgressSetup struct {
+	// Open says that there is no gateway: the container reaches the whole Internet.
+	Open bool `yaml:"open,omitempty"`
+	// Gateway is the id of the gateway's image in the engine.
+	Gateway string `yaml:"gateway,omitempty"`
 }
 
 // OpenClawSetup is the OpenClaw installation to configure.
@@ -180,6 +233,9 @@ func (s Setup) check() error {
 			return fmt.Errorf("image.digest: %w", err)
 		}
 	}
+	if err := s.checkHardening(); err != nil {
+		return err
+	}
 	for i, d := range s.Image.KnownGood {
 		if _, err := image.ParseDigest(d); err != nil {
 			return fmt.Errorf("image.known_good, entry %d: %w", i+1, err)
@@ -203,6 +259,45 @@ func (s Setup) check() error {
 	return nil
 }
 
+func (s Setup) checkHardening() error {
+	for name, d := range map[string]string{"image.hardening.tried": s.Image.Hardening.Tried, "egress.gateway": s.Egress.Gateway} {
+		if d == "" {
+			continue
+		}
+		if _, err := image.ParseDigest(d); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	for i, r := range s.Image.Hardening.Relaxed {
+		where := fmt.Sprintf("image.hardening.relaxed, entry %d", i+1)
+		if !slices.Contains(relaxations, r.What) {
+			return fmt.Errorf("%s: %q is no relaxation", where, text.Clean(string(r.What), 40))
+		}
+		if (r.What == RelaxTmpfs) != (r.Path != "") {
+			return fmt.Errorf("%s: a path goes with %s alone", where, RelaxTmpfs)
+		}
+		if r.Path != "" {
+			if err := templates.CheckTmpfs(r.Path); err != nil {
+				return fmt.Errorf("%s: %w", where, err)
+			}
+		}
+		if r.Control != text.Clean(r.Control, 20) || r.Why != text.Clean(r.Why, longestWhy) {
+			return fmt.Errorf("%s: holds control or invisible characters", where)
+		}
+	}
+	return nil
+}
+
+// longestWhy bounds the reason of a relaxation, in characters.
+const longestWhy = 300
+
+var relaxations = []Relaxation{RelaxLauncher, RelaxTmpfs, RelaxSeccomp, RelaxRoot}
+
+// relaxed tells whether a control was given up for the present image.
+func (s Setup) relaxed(what Relaxation) bool {
+	return slices.ContainsFunc(s.Image.Hardening.Relaxed, func(r Relaxed) bool { return r.What == what })
+}
+
 func (s Setup) strings() map[string]string {
 	return map[string]string{
 		"api.base": s.API.Base, "key.label": s.Key.Label, "key.fingerprint": s.Key.Fingerprint,
@@ -211,7 +306,7 @@ func (s Setup) strings() map[string]string {
 		"image.reference": s.Image.Reference, "image.trust": s.Image.Trust, "image.cosign_key": s.Image.CosignKey,
 		"image.run_as": s.Image.RunAs, "dir": s.Dir, "openclaw.mode": s.OpenClaw.Mode,
 		"openclaw.config": s.OpenClaw.Config, "claude.path": s.Claude.Path, "claude.version": s.Claude.Version,
-		"claude.sha256": s.Claude.SHA256,
+		"claude.sha256": s.Claude.SHA256, "login.docker_host": s.Login.DockerHost,
 	}
 }
 
@@ -264,6 +359,14 @@ func (s Setup) consents(before Setup) []Note {
 	if s.Image.Trust == trustFirstUse && s.Image.Digest != before.Image.Digest {
 		out = append(out, Note{ID: "trust-first-use", State: Attention, Args: []any{s.Image.Digest}})
 	}
+	if s.Egress.Open {
+		out = append(out, Note{ID: "egress-open", State: Attention, Args: []any{s.API.Base}})
+	}
+	for _, r := range s.Image.Hardening.Relaxed {
+		if s.Image.Digest != before.Image.Digest || !slices.ContainsFunc(before.Image.Hardening.Relaxed, r.same) {
+			out = append(out, r.note())
+		}
+	}
 	seen := map[string]bool{}
 	for _, m := range []ModelSetup{s.Models.Big, s.Models.Middle, s.Models.Small} {
 		if m.LeavesRussia && !seen[m.ID] {
@@ -272,6 +375,17 @@ func (s Setup) consents(before Setup) []Note {
 		seen[m.ID] = true
 	}
 	return out
+}
+
+// same tells whether two relaxations give up the same thing.
+func (r Relaxed) same(other Relaxed) bool { return r.What == other.What && r.Path == other.Path }
+
+func (r Relaxed) note() Note {
+	n := Note{ID: "relaxed-" + string(r.What), State: Attention, Args: []any{r.Why}}
+	if r.Path != "" {
+		n.Args = []any{r.Path, r.Why}
+	}
+	return n
 }
 
 // ProxyURL is where Claude Code finds the proxy: the literal address, since

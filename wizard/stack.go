@@ -1,13 +1,18 @@
 package wizard
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"os"
 	"path/filepath"
 
+	"github.com/compose-spec/compose-go/v2/types"
+
 	"github.com/clawsetup/clawsetup/secrets"
+	"github.com/clawsetup/clawsetup/templates"
+	"github.com/clawsetup/clawsetup/wizard/compose"
 	"github.com/clawsetup/clawsetup/wizard/engine"
 )
 
@@ -15,7 +20,7 @@ import (
 var containerSecrets = []string{secrets.APIKey, secrets.ProxyToken}
 
 // secretsDir is where the container's two secret files are: kept with the docker
-// store, made by Up with the keyring.
+// store, made by up with the keyring.
 func (w *Wizard) secretsDir(s Setup) string {
 	if s.Store == secrets.KindKeyring {
 		return w.runtimeDir()
@@ -23,29 +28,12 @@ func (w *Wizard) secretsDir(s Setup) string {
 	return filepath.Join(s.StackDir(w.Paths), "secrets")
 }
 
-// Up puts the secrets of the keyring where the container finds them and starts
-// the stack with the operator's docker compose, whose words go to out.
-func (w *Wizard) Up(ctx context.Context, out io.Writer) error {
-	if _, err := w.Recover(ctx); err != nil {
-		return err
-	}
-	s, _, err := w.present()
-	if err != nil {
-		return err
-	}
-	lock, err := w.lock(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = lock.Release() }()
-	if err := w.exposeSecrets(ctx, *s); err != nil {
-		return err
-	}
-	return w.project(*s).Up(ctx, out)
-}
+// runtimeDir is where the secrets of the keyring are while the stack runs.
+func (w *Wizard) runtimeDir() string { return filepath.Join(w.Paths.Runtime, w.Paths.Scope()) }
 
 // exposeSecrets writes the keyring's secrets as files: 0444 in a 0700 folder, since compose
-// bind-mounts them with the mode that they have here. The docker store has its own.
+// bind-mounts them with the mode that they have here. The docker store has its own. A
+// file that is right is left: its age tells which containers have seen it.
 func (w *Wizard) exposeSecrets(ctx context.Context, s Setup) error {
 	if s.Store != secrets.KindKeyring {
 		return w.hideSecrets()
@@ -55,30 +43,24 @@ func (w *Wizard) exposeSecrets(ctx context.Context, s Setup) error {
 		if err != nil {
 			return fmt.Errorf("reading %s from the %s store: %w", name, s.Store, err)
 		}
-		if err := w.Disk.WriteFile(filepath.Join(w.secretsDir(s), name), value.Expose(), 0o444); err != nil {
+		if err := w.expose(filepath.Join(w.secretsDir(s), name), value); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// Down stops the stack and removes the runtime copies of the secrets.
-func (w *Wizard) Down(ctx context.Context, out io.Writer) error {
-	s, _, err := w.present()
-	if err != nil {
-		return err
-	}
-	lock, err := w.lock(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = lock.Release() }()
-	errs := []error{w.project(*s).Down(ctx, out)}
-	return errors.Join(append(errs, w.hideSecrets())...)
-}
+const exposed = 0o444
 
-// runtimeDir is where the secrets of the keyring are while the stack runs.
-func (w *Wizard) runtimeDir() string { return filepath.Join(w.Paths.Runtime, w.Paths.Scope()) }
+func (w *Wizard) expose(path string, value secrets.Secret) error {
+	b := value.Expose()
+	defer clear(b)
+	now, err := w.Disk.Read(path, largestFile)
+	if err == nil && now.Exists && now.Mode == exposed && bytes.Equal(now.Data, b) {
+		return nil
+	}
+	return w.Disk.WriteFile(path, b, exposed)
+}
 
 // hideSecrets removes the runtime copies, whichever store made them.
 func (w *Wizard) hideSecrets() error {
@@ -89,13 +71,140 @@ func (w *Wizard) hideSecrets() error {
 	return errors.Join(append(errs, w.Disk.RemoveEmptyDir(w.runtimeDir()))...)
 }
 
-func (w *Wizard) project(s Setup) engine.Stack {
+// composeStack is the compose project on disk.
+func (w *Wizard) composeStack(s Setup, e *engine.Engine) engine.Stack {
 	dir := s.StackDir(w.Paths)
-	return engine.Stack{Dir: dir, File: filepath.Join(dir, composeName), Env: filepath.Join(dir, envName)}
+	return engine.Stack{
+		Project: w.project(), Dir: dir, File: filepath.Join(dir, composeName), Env: filepath.Join(dir, envName), Endpoint: e.Endpoint,
+	}
+}
+
+// claimed loads the compose project as it is on disk.
+func (w *Wizard) claimed(ctx context.Context, s Setup) (*types.Project, error) {
+	dir := s.StackDir(w.Paths)
+	b, err := w.Disk.ReadFile(filepath.Join(dir, composeName), largestFile)
+	if err != nil {
+		return nil, err
+	}
+	env, err := w.Disk.ReadFile(filepath.Join(dir, envName), largestFile)
+	if err != nil {
+		return nil, err
+	}
+	return compose.Load(ctx, dir, b, env)
+}
+
+// running is a stack that was looked at: the set-up, its engine and its containers.
+type running struct {
+	w          *Wizard
+	setup      Setup
+	engine     *engine.Engine
+	stack      engine.Stack
+	containers []engine.Container
+}
+
+// look asks the engine for the containers of the set-up.
+func (w *Wizard) look(ctx context.Context, s Setup, e *engine.Engine) (*running, error) {
+	r := &running{w: w, setup: s, engine: e, stack: w.composeStack(s, e)}
+	return r, r.refresh(ctx)
+}
+
+func (r *running) refresh(ctx context.Context) (err error) {
+	r.containers, err = r.engine.Containers(ctx, r.stack.Project)
+	return err
+}
+
+// of are the containers of one service.
+func (r *running) of(service string) []engine.Container {
+	var out []engine.Container
+	for _, c := range r.containers {
+		if c.Service() == service {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// serving is the gateway that takes requests now; nil in the open layout or when it
+// does not run.
+func (r *running) serving() *engine.Container {
+	for _, c := range r.of(templates.GatewayService) {
+		if c.Running() {
+			return &c
+		}
+	}
+	return nil
+}
+
+// up tells whether the stack serves: every service has a running container.
+func (r *running) up() bool {
+	services := []string{templates.Service}
+	if !r.setup.Egress.Open {
+		services = append(services, templates.GatewayService)
+	}
+	for _, s := range services {
+		alive := false
+		for _, c := range r.of(s) {
+			alive = alive || c.Running()
+		}
+		if !alive {
+			return false
+		}
+	}
+	return true
+}
+
+// stale tells whether a container was made from other files, or other secrets, than
+// there are now: it sees neither before it is made again.
+func (r *running) stale(ctx context.Context, c engine.Container) (bool, error) {
+	hash, err := r.stack.Hash(ctx, c.Service())
+	if err != nil {
+		return false, err
+	}
+	if hash != c.ConfigHash() {
+		return true, nil
+	}
+	if c.Service() != templates.Service {
+		return false, nil
+	}
+	for _, name := range containerSecrets {
+		st, err := os.Stat(filepath.Join(r.w.secretsDir(r.setup), name))
+		if err != nil {
+			return false, fmt.Errorf("looking at the secret file %s: %w", name, err)
+		}
+		if st.ModTime().After(c.MadeAt()) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // nextSteps are the commands that remain after a change of the files or the
 // secrets: a container sees neither before it is made again.
 func (w *Wizard) nextSteps() [][]string {
 	return [][]string{{filepath.Base(w.Executable), "up"}}
+}
+
+// Down stops the stack and removes its containers, its networks, the runtime copies
+// of the secrets and, with purge, its volumes.
+func (w *Wizard) Down(ctx context.Context, purge bool) error {
+	s, _, err := w.present()
+	if err != nil {
+		return err
+	}
+	lock, err := w.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = lock.Release() }()
+	return w.down(ctx, *s, purge)
+}
+
+func (w *Wizard) down(ctx context.Context, s Setup, purge bool) error {
+	e, err := w.Engine(ctx)
+	if err != nil {
+		// The secrets go all the same.
+		return errors.Join(err, w.hideSecrets())
+	}
+	defer func() { _ = e.Close() }()
+	return errors.Join(w.composeStack(s, e).Down(ctx, purge), w.hideSecrets())
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/wizard/claude"
+	"github.com/clawsetup/clawsetup/wizard/engine"
 	"github.com/clawsetup/clawsetup/wizard/files"
 	"github.com/clawsetup/clawsetup/wizard/openclaw"
 	"github.com/clawsetup/clawsetup/wizard/safedial"
@@ -100,6 +101,11 @@ type Wizard struct {
 	Keychain authn.Keychain
 	// Programs finds the programs that are configured.
 	Programs Programs
+	// Engine connects to the operator's container engine.
+	Engine func(context.Context) (*engine.Engine, error)
+	// Gateway makes the image of the gateway; engine.ErrNoProgram where there is
+	// nothing to make it of.
+	Gateway func() (engine.GatewayImage, error)
 	// Now is the clock.
 	Now func() time.Time
 	// Getenv reads the environment that names other programs' files.

@@ -16,6 +16,7 @@ import (
 	"github.com/clawsetup/clawsetup/wizard"
 	"github.com/clawsetup/clawsetup/wizard/claude"
 	"github.com/clawsetup/clawsetup/wizard/cloudru/cloudrutest"
+	"github.com/clawsetup/clawsetup/wizard/engine"
 	"github.com/clawsetup/clawsetup/wizard/files"
 	"github.com/clawsetup/clawsetup/wizard/image"
 	"github.com/clawsetup/clawsetup/wizard/image/imagetest"
@@ -83,6 +84,10 @@ func (h *host) wizard(disk *files.Disk) *wizard.Wizard {
 		Programs: wizard.Programs{
 			OpenClaw: func(context.Context) (openclaw.Install, error) { return openclaw.Install{}, openclaw.ErrNotInstalled },
 			Claude:   claude.Find,
+		},
+		Engine: func(context.Context) (*engine.Engine, error) { return nil, engine.ErrAbsent },
+		Gateway: func() (engine.GatewayImage, error) {
+			return engine.NewGatewayImage([]byte("a program"), "amd64")
 		},
 		Now: func() time.Time { return h.clock }, Getenv: func(string) string { return "" },
 		ContainerUser: "65532:65532",

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,6 +19,7 @@ import (
 	"github.com/clawsetup/clawsetup/ui"
 	"github.com/clawsetup/clawsetup/wizard"
 	"github.com/clawsetup/clawsetup/wizard/cloudru"
+	"github.com/clawsetup/clawsetup/wizard/engine"
 	"github.com/clawsetup/clawsetup/wizard/files"
 )
 
@@ -56,6 +58,8 @@ type app struct {
 
 	lang           string
 	noColor, plain bool
+	// gateway is the program of the gateway, where it is not this very one.
+	gateway string
 }
 
 func newApp() *app {
@@ -132,7 +136,7 @@ func (a *app) rootCommand(u *ui.UI) *cobra.Command {
 	root.PersistentFlags().BoolVar(&a.plain, "plain", false, u.T("flag.plain"))
 	root.AddCommand(
 		a.initCommand(u), a.rotateKeyCommand(u), a.configHistoryCommand(u), a.demoCommand(u),
-		a.upCommand(u), a.downCommand(u), a.tokenCommand(u), a.secretsCommand(u), a.versionCommand(u),
+		a.upCommand(u), a.downCommand(u), a.statusCommand(u), a.egressCommand(u), a.launchCommand(u), a.tokenCommand(u), a.secretsCommand(u), a.versionCommand(u),
 	)
 	root.CompletionOptions.HiddenDefaultCmd = false
 	return root
@@ -162,8 +166,19 @@ func (a *app) wizard(u *ui.UI) *wizard.Wizard {
 		Paths: paths, Disk: a.disk, Version: buildVersion(), Executable: executable(),
 		Keyring: secrets.NewKeyring(paths.Scope()), Programs: wizard.InstalledPrograms(), Now: time.Now, Getenv: os.Getenv,
 		LockWait: lockWait, ContainerUser: defaultContainerUser,
+		Engine:  func(ctx context.Context) (*engine.Engine, error) { return engine.Connect(ctx, os.Getenv) },
+		Gateway: sync.OnceValues(func() (engine.GatewayImage, error) { return engine.ProgramImage(a.program()) }),
 		Waiting: func(h files.Holder) { u.Waiting(h) },
 	}
+}
+
+// program is the Linux program that the gateway's image is made of: this one.
+func (a *app) program() string {
+	self, err := os.Executable()
+	if a.gateway != "" || err != nil {
+		return a.gateway
+	}
+	return self
 }
 
 // executable is the path by which OpenClaw and Claude Code call clawsetup: the one

@@ -39,9 +39,16 @@ func TestCanary(t *testing.T) {
 	token2 := s.stored("proxy_token")
 	for _, args := range [][]string{
 		{"init", "--yes"}, {"init", "--yes", "--dry-run"}, {"config-history"}, {"config-history", "list", "--all", "--json"},
-		{"config-history", "diff", "4"}, {"config-history", "export"}, {"config-history", "export", "--format", "ocsf"}, {"up"}, {"down"},
-	} {
+		{"config-history", "diff", "4"}, {"config-history", "export"}, {"config-history", "export", "--format", "ocsf"}} {
 		say("", args...)
+	}
+	// There is no engine here: see TestCanaryOfTheStack.
+	for _, args := range [][]string{{"up"}, {"down"}, {"status"}} {
+		out, code, _ := s.run("", "", args...)
+		outputs.WriteString(out)
+		if code != exitFailed {
+			t.Fatalf("%v without an engine: exit %d\n%s", args, code, out)
+		}
 	}
 	// A refused key must not be repeated either.
 	const wrong = "canary-KEY-wrong-5e5e5e5e"

@@ -16,6 +16,7 @@ import (
 	"github.com/clawsetup/clawsetup/ui"
 	"github.com/clawsetup/clawsetup/wizard"
 	"github.com/clawsetup/clawsetup/wizard/cloudru/cloudrutest"
+	"github.com/clawsetup/clawsetup/wizard/engine"
 	"github.com/clawsetup/clawsetup/wizard/image"
 	"github.com/clawsetup/clawsetup/wizard/image/imagetest"
 	"github.com/clawsetup/clawsetup/wizard/openclaw"
@@ -172,6 +173,7 @@ func (a *app) demoWizard(home string, u *ui.UI) *wizard.Wizard {
 		}
 		return ""
 	}
+	w.Engine = func(context.Context) (*engine.Engine, error) { return nil, errDemoEngine }
 	w.Programs.OpenClaw = func(context.Context) (openclaw.Install, error) {
 		return openclaw.Install{}, openclaw.ErrNotInstalled
 	}
@@ -180,6 +182,8 @@ func (a *app) demoWizard(home string, u *ui.UI) *wizard.Wizard {
 
 // noKeyring keeps the demo out of the operator's keyring.
 type noKeyring struct{}
+
+var errDemoEngine = fmt.Errorf("the demo leaves your container engine alone: %w", engine.ErrAbsent)
 
 var errDemoKeyring = fmt.Errorf("the demo leaves your keyring alone: %w", secrets.ErrUnavailable)
 

@@ -27,7 +27,7 @@ type initOptions struct {
 // name.
 var initAnswers = []string{
 	"dir", "api-base", "store", "preset", "big-model", "middle-model", "small-model", "image", "image-digest",
-	"cosign-key", "port", "openclaw-config", "openclaw-mode", "claude", "retention-days",
+	"cosign-key", "egress", "port", "openclaw-config", "openclaw-mode", "claude", "retention-days",
 }
 
 func (a *app) initCommand(u *ui.UI) *cobra.Command {
@@ -58,6 +58,7 @@ func completeInit(c *cobra.Command) {
 		"store":         {string(secrets.KindKeyring), string(secrets.KindDocker)},
 		"openclaw-mode": {"auto", "plugin", "builtin", "legacy", "none"},
 		"preset":        wizard.PresetNames(),
+		"egress":        {"restricted", "open"},
 	} {
 		// It fails only for a flag that is not there, which the tests would show.
 		_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))

@@ -38,14 +38,32 @@ const (
 	scriptKey2 = "script-key-two-9876543210"
 )
 
+// beforeTests and afterTests belong to tests that one system alone can run.
+var (
+	beforeTests = func() (code int, ends bool) { return 0, false }
+	afterTests  = func() {}
+)
+
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"clawsetup": func() { os.Exit(mortalApp().run(os.Args[1:])) }})
+	if code, ends := beforeTests(); ends {
+		os.Exit(code)
+	}
+	testscript.Main(cleaned{m}, map[string]func(){"clawsetup": func() { os.Exit(mortalApp().run(os.Args[1:])) }})
+}
+
+// cleaned runs the tests and clears up after them.
+type cleaned struct{ *testing.M }
+
+func (c cleaned) Run() int {
+	defer afterTests()
+	return c.M.Run()
 }
 
 // mortalApp is the program; KILL_AT makes it die, as by kill -9, right before its
 // n-th step on the disk.
 func mortalApp() *app {
 	a := newApp()
+	a.gateway = os.Getenv("CLAWSETUP_TEST_GATEWAY")
 	at, err := strconv.Atoi(os.Getenv("KILL_AT"))
 	if err != nil {
 		return a
@@ -161,9 +179,24 @@ func (th *theatre) environment(e *testscript.Env, vars map[string]string) error 
 		return err
 	}
 	e.Setenv("PROGRAM", program)
+	e.Setenv("CLAWSETUP_TEST_GATEWAY", filepath.Join(home, "bin", "gateway"))
+	if err := os.WriteFile(filepath.Join(home, "bin", "gateway"), staticELF(), 0o700); err != nil {
+		return err
+	}
+	// Scripts start nothing: the engine of this machine is not theirs.
+	e.Setenv("DOCKER_HOST", "unix://"+filepath.Join(home, "no-engine.sock"))
 	e.Setenv("BUS", os.Getenv("DBUS_SESSION_BUS_ADDRESS"))
 	e.Setenv("OPENCLAW_BIN", filepath.Dir(os.Getenv("CLAWSETUP_TEST_OPENCLAW")))
 	return nil
+}
+
+// staticELF is the head of a static Linux executable without any program: enough to
+// make the gateway's image of, where nobody runs it.
+func staticELF() []byte {
+	head := make([]byte, 64)
+	copy(head, "\x7fELF\x02\x01\x01")
+	head[16], head[18], head[20], head[52], head[54], head[58] = 2, 62, 1, 64, 56, 64
+	return head
 }
 
 func of(ts *testscript.TestScript) *theatre { return ts.Value(theatreKey{}).(*theatre) }
@@ -223,7 +256,7 @@ func scriptEnv(ts *testscript.TestScript) []string {
 	env := []string{noRaceSleep}
 	for _, name := range []string{
 		"PATH", "HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "TERM", "LANG", "KILL_AT",
-		"OPENCLAW_CONFIG_PATH", "DOCKER_CONFIG", "NO_COLOR", "TMPDIR",
+		"OPENCLAW_CONFIG_PATH", "DOCKER_CONFIG", "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_API_VERSION", "NO_COLOR", "TMPDIR", "CLAWSETUP_TEST_GATEWAY",
 	} {
 		if v := ts.Getenv(name); v != "" {
 			env = append(env, name+"="+v)

@@ -5,14 +5,19 @@ import (
 	"testing"
 )
 
-// TestEnvironment: what a shell exports must not win over .env (T-02).
+// TestEnvironment: what a shell exports must not win over .env (T-02), and compose
+// speaks to the engine that was asked.
 func TestEnvironment(t *testing.T) {
-	got := environment([]string{
+	shell := []string{
 		"PATH=/bin", "BIG_MODEL=evil/model", "MIDDLE_MODEL=x", "SMALL_MODEL=", "COMPOSE_FILE=/tmp/other.yml", "COMPOSE_PROJECT_NAME=x",
-		"COMPOSE_ENV_FILES=/tmp/env", "DOCKER_HOST=unix:///run/docker.sock", "BIG_MODEL_2=kept",
-	})
-	want := []string{"PATH=/bin", "DOCKER_HOST=unix:///run/docker.sock", "BIG_MODEL_2=kept"}
-	if !slices.Equal(got, want) {
-		t.Errorf("%q, want %q", got, want)
+		"COMPOSE_ENV_FILES=/tmp/env", "COMPOSE_PROFILES=x", "DOCKER_HOST=tcp://127.0.0.1:1", "DOCKER_CONTEXT=other", "BIG_MODEL_2=kept",
+	}
+	for host, want := range map[string][]string{
+		"unix:///run/docker.sock": {"PATH=/bin", "BIG_MODEL_2=kept", "DOCKER_HOST=unix:///run/docker.sock"},
+		"tcp://127.0.0.1:1":       {"PATH=/bin", "DOCKER_HOST=tcp://127.0.0.1:1", "DOCKER_CONTEXT=other", "BIG_MODEL_2=kept"},
+	} {
+		if got := (Stack{Endpoint: Endpoint{Host: host}}).environment(shell); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", host, got, want)
+		}
 	}
 }

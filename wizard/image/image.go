@@ -169,3 +169,16 @@ func platformName(p v1.Platform) string {
 	}
 	return s
 }
+
+// Pin returns "repository@sha256:…" of a reference and the digest that it was found
+// to name.
+func Pin(ref, digest string) (string, error) {
+	r, err := parse(ref)
+	if err != nil {
+		return "", err
+	}
+	if _, err := ParseDigest(digest); err != nil {
+		return "", err
+	}
+	return r.repository() + "@" + digest, nil
+}

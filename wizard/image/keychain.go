@@ -2,6 +2,8 @@ package image
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -126,4 +128,36 @@ func credentialsFile() string {
 		}
 	}
 	return docker
+}
+
+// Login is what a container engine is shown to pull ref: the value of its
+// X-Registry-Auth header, base64 of JSON, or empty where no login is known.
+// https://docs.docker.com/reference/api/engine/version/v1.41/#section/Authentication
+func (r *Resolver) Login(ctx context.Context, ref string) (string, error) {
+	parsed, err := parse(ref)
+	if err != nil {
+		return "", err
+	}
+	repo, err := parsed.remote()
+	if err != nil {
+		return "", err
+	}
+	auth, err := r.credentials(ctx, repo)
+	if err != nil {
+		return "", err
+	}
+	c, err := authn.Authorization(ctx, auth)
+	if err != nil {
+		return "", credentialsError(repo.RegistryStr(), err)
+	}
+	if *c == (authn.AuthConfig{}) {
+		return "", nil
+	}
+	b, err := json.Marshal(map[string]string{
+		"username": c.Username, "password": c.Password, "identitytoken": c.IdentityToken, "registrytoken": c.RegistryToken, "serveraddress": repo.RegistryStr(),
+	})
+	if err != nil {
+		return "", fmt.Errorf("encoding the login of %s: %w", repo.RegistryStr(), err)
+	}
+	return base64.URLEncoding.EncodeToString(b), nil
 }

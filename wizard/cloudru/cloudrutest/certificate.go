@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/pem"
 	"math/big"
 	"net"
 	"time"
@@ -25,8 +26,17 @@ type Certificate struct {
 
 const validity = 24 * time.Hour
 
-// issue makes an authority, and a certificate signed by it.
-func (c Certificate) issue() (tls.Certificate, *x509.CertPool, error) {
+// Issue makes an authority, and a certificate signed by it. The authority is in PEM,
+// as SSL_CERT_FILE names it to Go programs.
+func (c Certificate) Issue() (tls.Certificate, []byte, error) {
+	made, root, err := c.issue()
+	if err != nil {
+		return made, nil, err
+	}
+	return made, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: root.Raw}), nil
+}
+
+func (c Certificate) issue() (tls.Certificate, *x509.Certificate, error) {
 	until := c.NotAfter
 	if until.IsZero() {
 		until = time.Now().Add(validity)
@@ -59,9 +69,7 @@ func (c Certificate) issue() (tls.Certificate, *x509.CertPool, error) {
 	if err != nil {
 		return tls.Certificate{}, nil, err
 	}
-	roots := x509.NewCertPool()
-	roots.AddCert(root)
-	return tls.Certificate{Certificate: [][]byte{signed.Raw}, PrivateKey: key}, roots, nil
+	return tls.Certificate{Certificate: [][]byte{signed.Raw}, PrivateKey: key}, root, nil
 }
 
 // sign makes a key and a certificate for it, signed by parent, or by itself.

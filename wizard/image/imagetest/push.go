@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -38,6 +39,8 @@ type ProxyOptions struct {
 	Seed uint64
 	// Single pushes the first platform's manifest without an index.
 	Single bool
+	// Layers take the place of the small ones that differ by platform and seed.
+	Layers []v1.Layer
 	// Config, when not nil, changes each platform's configuration last.
 	Config func(*v1.ConfigFile)
 }
@@ -129,8 +132,8 @@ func (o ProxyOptions) withDefaults() ProxyOptions {
 // and seed and are the same in every run.
 func (o ProxyOptions) image(p v1.Platform) (v1.Image, error) {
 	base := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
-	var layers []v1.Layer
-	for _, file := range []string{"usr/local/bin/uv", "app/start_proxy.py", "app/.venv/pyvenv.cfg"} {
+	layers := slices.Clone(o.Layers)
+	for _, file := range o.files() {
 		layer, err := layer(file, p, o.Seed)
 		if err != nil {
 			return nil, err
@@ -158,6 +161,40 @@ func (o ProxyOptions) image(p v1.Platform) (v1.Image, error) {
 	return mutate.ConfigFile(img, cf)
 }
 
+// files are what the small layers hold, one each.
+func (o ProxyOptions) files() []string {
+	if len(o.Layers) > 0 {
+		return nil
+	}
+	return []string{"usr/local/bin/uv", "app/start_proxy.py", "app/.venv/pyvenv.cfg"}
+}
+
+// File is one file of a layer.
+type File struct {
+	Name    string
+	Mode    int64
+	Content []byte
+}
+
+// Layer makes an uncompressed layer of files.
+func Layer(files ...File) (v1.Layer, error) {
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for _, f := range files {
+		h := &tar.Header{Name: f.Name, Mode: f.Mode, Size: int64(len(f.Content)), ModTime: time.Unix(0, 0)}
+		if err := w.WriteHeader(h); err != nil {
+			return nil, err
+		}
+		if _, err := w.Write(f.Content); err != nil {
+			return nil, err
+		}
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return static.NewLayer(b.Bytes(), types.OCIUncompressedLayer), nil
+}
+
 // layer is an uncompressed tar, so that its digest does not depend on a compressor.
 func layer(file string, p v1.Platform, seed uint64) (v1.Layer, error) {
 	random := rand.NewChaCha8(sha256.Sum256(fmt.Appendf(nil, "%s %s %d", file, p, seed)))
@@ -165,18 +202,7 @@ func layer(file string, p v1.Platform, seed uint64) (v1.Layer, error) {
 	if _, err := random.Read(content); err != nil {
 		return nil, err
 	}
-	var b bytes.Buffer
-	w := tar.NewWriter(&b)
-	if err := w.WriteHeader(&tar.Header{Name: file, Mode: 0o644, Size: int64(len(content)), ModTime: time.Unix(0, 0)}); err != nil {
-		return nil, err
-	}
-	if _, err := w.Write(content); err != nil {
-		return nil, err
-	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	return static.NewLayer(b.Bytes(), types.OCIUncompressedLayer), nil
+	return Layer(File{Name: file, Mode: 0o644, Content: content})
 }
 
 // withAttestation adds the "unknown/unknown" manifest that BuildKit puts beside

@@ -1,4 +1,4 @@
-package engine
+package compose
 
 import (
 	"errors"
@@ -36,6 +36,9 @@ func rendered(t testing.TB, change func(*templates.Compose)) []byte {
 	return b
 }
 
+// guarded is the layout with the gateway.
+func guarded(c *templates.Compose) { c.Gateway = &templates.Gateway{Image: digest} }
+
 func mapping(t testing.TB) []byte {
 	t.Helper()
 	b, err := templates.EnvFile(templates.Env{Big: "zai-org/GLM-5.1", Middle: "zai-org/GLM-4.7", Small: "openai/gpt-oss-120b"})
@@ -70,19 +73,22 @@ func found(t *testing.T, err error) []string {
 	return out
 }
 
-func TestValidateComposeAccepts(t *testing.T) {
+func TestValidateAccepts(t *testing.T) {
 	for name, change := range map[string]func(*templates.Compose){
-		"default":                           nil,
-		"no interpreter for a health check": func(c *templates.Compose) { c.Cmd = []string{"/proxy"} },
-		"another port":                      func(c *templates.Compose) { c.Port = 65535 },
+		"default":                           guarded,
+		"no interpreter for a health check": func(c *templates.Compose) { guarded(c); c.Cmd = []string{"/proxy"} },
+		"another port":                      func(c *templates.Compose) { guarded(c); c.Port = 65535 },
 		"small": func(c *templates.Compose) {
+			guarded(c)
 			c.MemoryMiB, c.CPUs, c.Pids = 128, 0.1, 32
 		},
+		"folders that it writes to": func(c *templates.Compose) { guarded(c); c.Tmpfs = []string{"/var/cache"} },
+		"no shell":                  func(c *templates.Compose) { guarded(c); c.Launcher = filepath.Join(c.SecretsDir, "clawsetup") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			// The folder does not exist: nothing may be read from it or made in it.
 			dir := filepath.Join(t.TempDir(), "none")
-			if err := ValidateCompose(t.Context(), dir, rendered(t, change), mapping(t)); err != nil {
+			if err := Validate(t.Context(), dir, rendered(t, change), mapping(t)); err != nil {
 				t.Error(err)
 			}
 			if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
@@ -92,13 +98,24 @@ func TestValidateComposeAccepts(t *testing.T) {
 	}
 }
 
-func TestValidateComposeRoot(t *testing.T) {
-	b := rendered(t, func(c *templates.Compose) { c.RunAs, c.AllowRoot = "0:0", true })
-	if got := found(t, ValidateCompose(t.Context(), t.TempDir(), b, mapping(t))); !slices.Equal(got, []string{"E-01 user"}) {
-		t.Errorf("root without consent: %q", got)
-	}
-	if err := ValidateCompose(t.Context(), t.TempDir(), b, mapping(t), AllowRoot); err != nil {
-		t.Errorf("root with consent: %v", err)
+// TestValidateRelaxed: what is given up is a violation without its name, and none
+// with it.
+func TestValidateRelaxed(t *testing.T) {
+	for relax, tt := range map[Relaxation]struct {
+		change func(*templates.Compose)
+		want   []string
+	}{
+		AllowRoot:      {func(c *templates.Compose) { guarded(c); c.RunAs, c.AllowRoot = "0:0", true }, []string{"E-01 user"}},
+		DefaultSeccomp: {func(c *templates.Compose) { guarded(c); c.DefaultSeccomp = true }, []string{"E-01 seccomp"}},
+		OpenEgress:     {nil, []string{"E-01 egress", "E-01 name-lookup"}},
+	} {
+		b := rendered(t, tt.change)
+		if got := found(t, Validate(t.Context(), t.TempDir(), b, mapping(t))); !slices.Equal(got, tt.want) {
+			t.Errorf("%s without consent: %q", relax, got)
+		}
+		if err := Validate(t.Context(), t.TempDir(), b, mapping(t), relax); err != nil {
+			t.Errorf("%s with consent: %v", relax, err)
+		}
 	}
 }
 
@@ -189,30 +206,70 @@ var mutations = []mutation{
 	{"S-01 network-binding", `      com.docker.network.bridge.host_binding_ipv4: "127.0.0.1" # S-01` + "\n", ""},
 }
 
+// guardedMutations are of the layout with the gateway.
+var guardedMutations = []mutation{
+	{"S-03 image-digest", `image: "` + digest + `"`, `image: "clawsetup:latest"`},
+	{"S-03 image-digest", `image: "docker.io/legard/claude-code-proxy@` + digest + `"`, `image: "` + digest + `"`},
+	{"E-01 egress", `networks: ["inner"]`, `networks: ["inner", "edge"]`},
+	{"E-01 egress", "    internal: true\n    driver_opts:\n", "    internal: false\n    driver_opts:\n      com.docker.network.bridge.host_binding_ipv4: \"127.0.0.1\"\n      com.docker.network.bridge.enable_icc: \"false\"\n"},
+	{"E-01 egress", `    dns: ["127.0.0.1"]`, `    ports: ["127.0.0.1:9:9"]` + "\n" + `    dns: ["127.0.0.1"]`},
+	{"E-01 name-lookup", `    dns: ["127.0.0.1"] # E-01: names outside the stack are not looked up` + "\n", ``},
+	{"E-01 network-host", `inhibit_ipv4: "true"`, `inhibit_ipv4: "false"`},
+	{"E-01 allow-list", `command: ["egress", "--allow", `, `command: ["egress", "--all", `},
+	{"E-01 allow-list", `    command: ["egress"`, "    entrypoint: [\"/x\"]\n" + `    command: ["egress"`},
+	{"I-01 gateway-secrets", `    networks: ["inner", "edge"]`, "    secrets: [\"proxy_token\"]\n" + `    networks: ["inner", "edge"]`},
+	{"S-01 loopback-port", `"127.0.0.1:8082:8082"`, `"8082:8082"`},
+	{"E-01 user", `    user: "65532:65532" # E-01` + "\n    cap_drop: [\"ALL\"] # E-01\n    security_opt:\n      - \"no-new-privileges:true\" # E-01\n      - \"seccomp=./seccomp.json\" # E-01\n    read_only: true # E-01\n    ipc: private # E-01\n    init: true # D-02: reaps what the health check leaves\n    mem_limit: 64m",
+		"    cap_drop: [\"ALL\"] # E-01\n    security_opt:\n      - \"no-new-privileges:true\" # E-01\n      - \"seccomp=./seccomp.json\" # E-01\n    read_only: true # E-01\n    ipc: private # E-01\n    init: true # D-02: reaps what the health check leaves\n    mem_limit: 64m"},
+}
+
 func TestViolationsByMutation(t *testing.T) {
-	base, env := string(rendered(t, nil)), mapping(t)
-	for _, m := range mutations {
-		t.Run(m.want+" "+strings.TrimSpace(m.new), func(t *testing.T) {
-			if strings.Count(base, m.old) != 1 {
-				t.Fatalf("%q is in the file %d times", m.old, strings.Count(base, m.old))
-			}
-			mutated := strings.Replace(base, m.old, m.new, 1)
-			if got := found(t, ValidateCompose(t.Context(), t.TempDir(), []byte(mutated), env)); !slices.Equal(got, []string{m.want}) {
-				t.Errorf("got %q in:\n%s", got, mutated)
-			}
-		})
+	for layout, tt := range map[string]struct {
+		change    func(*templates.Compose)
+		mutations []mutation
+		relax     []Relaxation
+	}{"open": {nil, mutations, []Relaxation{OpenEgress}}, "guarded": {guarded, guardedMutations, nil}} {
+		base, env := string(rendered(t, tt.change)), mapping(t)
+		for _, m := range tt.mutations {
+			t.Run(layout+" "+m.want+" "+strings.TrimSpace(m.new), func(t *testing.T) {
+				if strings.Count(base, m.old) != 1 {
+					t.Fatalf("%q is in the file %d times", m.old, strings.Count(base, m.old))
+				}
+				mutated := strings.Replace(base, m.old, m.new, 1)
+				if got := found(t, Validate(t.Context(), t.TempDir(), []byte(mutated), env, tt.relax...)); !slices.Equal(got, []string{m.want}) {
+					t.Errorf("got %q in:\n%s", got, mutated)
+				}
+			})
+		}
+	}
+}
+
+// TestLauncherIsTheOnlyMount: the program that reads the secrets may be mounted, for
+// reading, at its place; nothing else.
+func TestLauncherIsTheOnlyMount(t *testing.T) {
+	base := string(rendered(t, func(c *templates.Compose) { guarded(c); c.Launcher = filepath.Join(c.SecretsDir, "clawsetup") }))
+	for old, now := range map[string]string{"read_only: true, bind": "read_only: false, bind", `target: "/run/clawsetup"`: `target: "/run/other"`} {
+		mutated := strings.Replace(base, old, now, 1)
+		if got := found(t, Validate(t.Context(), t.TempDir(), []byte(mutated), mapping(t))); mutated == base || !slices.Contains(got, "E-01 mounts") {
+			t.Errorf("%s: %q", now, got)
+		}
 	}
 }
 
 // TestEveryCheckIsMutated fails when a check is added that no mutation shows red.
 func TestEveryCheckIsMutated(t *testing.T) {
 	covered := func(control, rule string) {
-		if !slices.ContainsFunc(mutations, func(m mutation) bool { return m.want == control+" "+rule }) {
+		if !slices.ContainsFunc(slices.Concat(mutations, guardedMutations), func(m mutation) bool { return m.want == control+" "+rule }) {
 			t.Errorf("no mutation shows %s %s", control, rule)
 		}
 	}
-	for _, c := range slices.Concat(serviceChecks, proxyChecks) {
+	for _, c := range slices.Concat(serviceChecks, proxyChecks, gatewayChecks) {
 		covered(c.control, c.rule)
+	}
+	for _, c := range projectChecks {
+		if c.rule != "proxy-service" { // see TestViolationsOfTheProject
+			covered(c.control, c.rule)
+		}
 	}
 	for _, c := range networkChecks {
 		covered(c.control, c.rule)
@@ -238,7 +295,7 @@ func TestViolationsOfTheProject(t *testing.T) {
 			if strings.Count(base, tt.old) != 1 {
 				t.Fatalf("%q is in the file %d times", tt.old, strings.Count(base, tt.old))
 			}
-			got := found(t, ValidateCompose(t.Context(), t.TempDir(), []byte(strings.Replace(base, tt.old, tt.new, 1)), mapping(t)))
+			got := found(t, Validate(t.Context(), t.TempDir(), []byte(strings.Replace(base, tt.old, tt.new, 1)), mapping(t)))
 			for _, want := range tt.want {
 				if !slices.Contains(got, want) {
 					t.Errorf("%s is missing in %q", want, got)
@@ -248,7 +305,7 @@ func TestViolationsOfTheProject(t *testing.T) {
 	}
 }
 
-func TestValidateComposeRefuses(t *testing.T) {
+func TestValidateRefuses(t *testing.T) {
 	base := string(rendered(t, nil))
 	secret := "MARK-hunter2"
 	for name, tt := range map[string]struct{ compose, env string }{
@@ -273,8 +330,8 @@ func TestValidateComposeRefuses(t *testing.T) {
 		"terminal escape in text": {base + "\n\"\\e[2J\": x\n", string(mapping(t))},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := ValidateCompose(t.Context(), t.TempDir(), []byte(tt.compose), []byte(tt.env))
-			if !errors.Is(err, ErrCompose) {
+			err := Validate(t.Context(), t.TempDir(), []byte(tt.compose), []byte(tt.env))
+			if !errors.Is(err, ErrInvalid) {
 				t.Fatalf("got %v", err)
 			}
 			if strings.Contains(err.Error(), secret) || strings.ContainsAny(err.Error(), "\x1b\n") || len(err.Error()) > 1500 {
@@ -285,13 +342,13 @@ func TestValidateComposeRefuses(t *testing.T) {
 }
 
 // An included file that exists is not read either: it may change after the check.
-func TestValidateComposeIncludesNothing(t *testing.T) {
+func TestValidateIncludesNothing(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "other.yml"), []byte("name: clawsetup-test\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	b := append(rendered(t, nil), "\ninclude: [other.yml]\n"...)
-	if err := ValidateCompose(t.Context(), dir, b, mapping(t)); !errors.Is(err, ErrCompose) {
+	if err := Validate(t.Context(), dir, b, mapping(t)); !errors.Is(err, ErrInvalid) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -304,7 +361,7 @@ func TestEnvViolations(t *testing.T) {
 		"DOCKER_HOST=tcp://x": "T-02 env-file",
 	} {
 		env := append(mapping(t), []byte(line+"\n")...)
-		if got := found(t, ValidateCompose(t.Context(), t.TempDir(), rendered(t, nil), env)); !slices.Equal(got, []string{want}) {
+		if got := found(t, Validate(t.Context(), t.TempDir(), rendered(t, guarded), env)); !slices.Equal(got, []string{want}) {
 			t.Errorf("%s: got %q", line, got)
 		}
 	}
@@ -324,13 +381,13 @@ func FuzzRendered(f *testing.F) {
 		}
 		c := templates.Compose{
 			Project: "p", Image: "a@" + digest, Entrypoint: []string{"run", word}, WorkingDir: "/" + word, RunAs: "1:1", Port: 1,
-			APIBase: base, SecretsDir: t.TempDir(),
+			APIBase: base, SecretsDir: t.TempDir(), Gateway: &templates.Gateway{Image: digest},
 		}
 		b, err := templates.ComposeFile(c)
 		if err != nil {
 			return
 		}
-		if err := ValidateCompose(t.Context(), t.TempDir(), b, env); err != nil {
+		if err := Validate(t.Context(), t.TempDir(), b, env); err != nil {
 			t.Fatalf("%v in:\n%s", err, b)
 		}
 		vars, err := parseEnv(env)
@@ -352,8 +409,8 @@ func FuzzRendered(f *testing.F) {
 	})
 }
 
-// FuzzValidateCompose feeds a file that somebody edited: an error, never a panic.
-func FuzzValidateCompose(f *testing.F) {
+// FuzzValidate feeds a file that somebody edited: an error, never a panic.
+func FuzzValidate(f *testing.F) {
 	base, env := rendered(f, nil), mapping(f)
 	f.Add(base, env)
 	for _, m := range mutations {
@@ -363,14 +420,14 @@ func FuzzValidateCompose(f *testing.F) {
 	f.Add([]byte("a: &a [*a]"), []byte("A=${B"))
 	f.Add([]byte("services: {proxy: null}"), []byte{})
 	f.Fuzz(func(t *testing.T, compose, env []byte) {
-		_ = ValidateCompose(t.Context(), t.TempDir(), compose, env)
+		_ = Validate(t.Context(), t.TempDir(), compose, env)
 	})
 }
 
-func BenchmarkValidateCompose(b *testing.B) {
-	compose, env, dir := rendered(b, nil), mapping(b), b.TempDir()
+func BenchmarkValidate(b *testing.B) {
+	compose, env, dir := rendered(b, guarded), mapping(b), b.TempDir()
 	for b.Loop() {
-		if err := ValidateCompose(b.Context(), dir, compose, env); err != nil {
+		if err := Validate(b.Context(), dir, compose, env); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -1,4 +1,4 @@
-package engine
+package compose
 
 import (
 	"fmt"
@@ -32,8 +32,15 @@ func (v Violation) Error() string {
 // need it.
 type Relaxation string
 
-// AllowRoot lets a service run as root.
-const AllowRoot Relaxation = "root"
+// The controls that can be given up.
+const (
+	// AllowRoot lets a service run as root, without capabilities.
+	AllowRoot Relaxation = "root"
+	// DefaultSeccomp leaves the engine's own system call filter in place of ours.
+	DefaultSeccomp Relaxation = "seccomp"
+	// OpenEgress lets the proxy reach the whole Internet: there is no gateway.
+	OpenEgress Relaxation = "egress"
+)
 
 // check is one rule: what it returns is the detail of a violation, or empty.
 type check[T any] struct {
@@ -46,15 +53,16 @@ type check[T any] struct {
 // by service and rule. Services hidden by a profile count only if the project was
 // loaded with all profiles.
 func Violations(p *types.Project, relax ...Relaxation) []Violation {
-	var vs []Violation
-	if _, ok := p.Services[templates.Service]; !ok {
-		vs = append(vs, Violation{Control: "S-01", Rule: "proxy-service", Detail: "there is no service " + templates.Service})
-	}
+	vs := apply(projectChecks, p, "", relax)
 	for _, name := range sortedKeys(p.Services) {
 		s := p.Services[name]
 		vs = append(vs, apply(serviceChecks, &s, name, relax)...)
-		if isProxy(&s) {
+		switch name {
+		case templates.Service:
 			vs = append(vs, apply(proxyChecks, &s, name, relax)...)
+		case templates.GatewayService:
+			vs = append(vs, apply(gatewayChecks, &s, name, relax)...)
+		default:
 		}
 	}
 	for _, name := range sortedKeys(p.Networks) {

@@ -1,4 +1,4 @@
-package engine
+package compose
 
 import (
 	"slices"
@@ -31,12 +31,12 @@ var serviceChecks = []check[service]{
 	{control: "E-01", rule: "engine-socket", find: unless("it can reach the socket of a container engine",
 		func(s service) bool { return !s.UseAPISocket && !slices.ContainsFunc(s.Volumes, isSocket) })},
 	{control: "E-01", rule: "mounts", find: unless("it mounts a volume or a folder of the host", func(s service) bool {
-		return !slices.ContainsFunc(s.Volumes, func(v types.ServiceVolumeConfig) bool { return !isSocket(v) })
+		return !slices.ContainsFunc(s.Volumes, func(v types.ServiceVolumeConfig) bool { return !isSocket(v) && !isLauncher(s, v) })
 	})},
 	{control: "E-01", rule: "read-only", find: unless("the root file system is writable",
 		func(s service) bool { return s.ReadOnly })},
 	{control: "E-01", rule: "no-new-privileges", find: unless("a program in it can gain privileges", noNewPrivileges)},
-	{control: "E-01", rule: "seccomp", find: unless("no seccomp profile limits its system calls", seccompProfile)},
+	{control: "E-01", rule: "seccomp", relaxedBy: DefaultSeccomp, find: unless("no seccomp profile limits its system calls", seccompProfile)},
 	{control: "E-01", rule: "confinement", find: unless("a security option switches confinement off", confined)},
 	{control: "E-01", rule: "user", relaxedBy: AllowRoot, find: unless("it runs as root, or as whatever the image says", notRoot)},
 	{control: "E-01", rule: "tmpfs", find: tmpfs},
@@ -66,7 +66,9 @@ var serviceChecks = []check[service]{
 // proxyChecks hold for the container that has the API key.
 var proxyChecks = []check[service]{
 	{control: "S-01", rule: "token-wrapper", find: unless("its entrypoint does not insist on the secrets; without a token every client is served",
-		func(s service) bool { return templates.IsWrapper(s.Entrypoint) && len(s.Command) == 0 })},
+		func(s service) bool {
+			return (templates.IsWrapper(s.Entrypoint) || templates.IsLaunched(s.Entrypoint)) && len(s.Command) == 0
+		})},
 	{control: "I-01", rule: "secret-files", find: unless("the key and the token are not mounted as secret files", secretFiles)},
 	{control: "R-01", rule: "log-level", find: unless("its log level is not WARNING or stricter; DEBUG logs whole prompts", func(s service) bool {
 		return slices.Contains([]string{"WARNING", "ERROR", "CRITICAL"}, strings.ToUpper(variable(s, "LOG_LEVEL")))
@@ -83,6 +85,33 @@ var proxyChecks = []check[service]{
 		})},
 }
 
+// gatewayChecks hold for the container that is the only way out.
+var gatewayChecks = []check[service]{
+	{control: "E-01", rule: "allow-list", find: unless("its command is not that of a gateway with an allow-list",
+		func(s service) bool {
+			return len(s.Entrypoint) == 0 && len(s.Command) > 2 && s.Command[0] == "egress" && s.Command[1] == "--allow"
+		})},
+	{control: "I-01", rule: "gateway-secrets", find: unless("it holds a secret, which it has no use for",
+		func(s service) bool { return len(s.Secrets) == 0 })},
+}
+
+// projectChecks look at how the services lie together.
+var projectChecks = []check[*types.Project]{
+	{control: "S-01", rule: "proxy-service", find: func(p *types.Project) string {
+		if _, ok := p.Services[templates.Service]; !ok {
+			return "there is no service " + templates.Service
+		}
+		return ""
+	}},
+	{control: "E-01", rule: "egress", relaxedBy: OpenEgress, find: openEgress},
+	{control: "E-01", rule: "name-lookup", relaxedBy: OpenEgress, find: func(p *types.Project) string {
+		if s, ok := p.Services[templates.Service]; ok && !slices.Equal(s.DNS, []string{"127.0.0.1"}) {
+			return "the engine would look up any name for the proxy, which carries data out"
+		}
+		return ""
+	}},
+}
+
 var networkChecks = []check[*types.NetworkConfig]{
 	{control: "E-01", rule: "network-own", find: func(n *types.NetworkConfig) string {
 		if bool(n.External) || n.Attachable || (n.Driver != "" && n.Driver != "bridge") {
@@ -93,6 +122,12 @@ var networkChecks = []check[*types.NetworkConfig]{
 	{control: "E-01", rule: "network-isolated", find: func(n *types.NetworkConfig) string {
 		if !n.Internal && n.DriverOpts["com.docker.network.bridge.enable_icc"] != "false" {
 			return "its containers can reach each other"
+		}
+		return ""
+	}},
+	{control: "E-01", rule: "network-host", find: func(n *types.NetworkConfig) string {
+		if n.Internal && n.DriverOpts["com.docker.network.bridge.inhibit_ipv4"] != "true" {
+			return "the host's own services can be reached through it"
 		}
 		return ""
 	}},

@@ -1,6 +1,6 @@
-// Package engine is the Docker side of the set-up: it validates the compose project
-// that package templates renders, and runs it with the operator's docker compose.
-package engine
+// Package compose checks the compose project that package templates renders, against
+// the compose specification and the controls (CONTROLS.md), before it is on disk.
+package compose
 
 import (
 	"bytes"
@@ -15,7 +15,6 @@ import (
 	"github.com/compose-spec/compose-go/v2/template"
 	"github.com/compose-spec/compose-go/v2/types"
 
-	"github.com/clawsetup/clawsetup/templates"
 	"github.com/clawsetup/clawsetup/wizard/text"
 )
 
@@ -28,39 +27,59 @@ const (
 	longestDetail = 300
 )
 
-// ErrCompose says that a compose file or its .env cannot be read as one.
-var ErrCompose = errors.New("not a valid compose project")
+// ErrInvalid says that a compose file or its .env cannot be read as one.
+var ErrInvalid = errors.New("not a valid compose project")
 
-// ValidateCompose checks a compose file and its .env before they are on disk: by
+// Validate checks a compose file and its .env before they are on disk: by
 // the compose specification, strictly, and against the controls that Violations
 // checks. dir is the folder they will be in; nothing is read from it, or from
 // anywhere else, and the files that the project names need not exist. The error
-// joins every Violation, or wraps ErrCompose.
-func ValidateCompose(ctx context.Context, dir string, compose, env []byte, relax ...Relaxation) error {
-	mapping, err := parseEnv(env)
-	if err != nil {
-		return err
-	}
-	project, err := loadProject(ctx, dir, compose, mapping)
+// joins every Violation, or wraps ErrInvalid.
+func Validate(ctx context.Context, dir string, compose, env []byte, relax ...Relaxation) error {
+	violations, err := Check(ctx, dir, compose, env, relax...)
 	if err != nil {
 		return err
 	}
 	var errs []error
-	for _, v := range slices.Concat(envViolations(mapping), Violations(project, relax...)) {
+	for _, v := range violations {
 		errs = append(errs, v)
 	}
 	return errors.Join(errs...)
 }
 
+// Check is Validate with the violations apart from the error, which wraps
+// ErrInvalid.
+func Check(ctx context.Context, dir string, compose, env []byte, relax ...Relaxation) ([]Violation, error) {
+	mapping, err := parseEnv(env)
+	if err != nil {
+		return nil, err
+	}
+	project, err := loadProject(ctx, dir, compose, mapping)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(envViolations(mapping), Violations(project, relax...)), nil
+}
+
+// Load reads a compose file and its .env as Validate does, without checking the
+// controls: what the project claims of its containers.
+func Load(ctx context.Context, dir string, compose, env []byte) (*types.Project, error) {
+	mapping, err := parseEnv(env)
+	if err != nil {
+		return nil, err
+	}
+	return loadProject(ctx, dir, compose, mapping)
+}
+
 func parseEnv(env []byte) (types.Mapping, error) {
 	if len(env) > largestEnv {
-		return nil, fmt.Errorf("reading .env: %w: %d bytes, more than %d", ErrCompose, len(env), largestEnv)
+		return nil, fmt.Errorf("reading .env: %w: %d bytes, more than %d", ErrInvalid, len(env), largestEnv)
 	}
 	// A value may refer to nothing outside the file.
 	mapping, err := dotenv.UnmarshalBytesWithLookup(env, nil)
 	if err != nil {
 		// The parser's message may hold the line, which may hold a secret.
-		return nil, fmt.Errorf("reading .env: %w: a line is not NAME=value", ErrCompose)
+		return nil, fmt.Errorf("reading .env: %w: a line is not NAME=value", ErrInvalid)
 	}
 	return mapping, nil
 }
@@ -78,11 +97,11 @@ func loadProject(ctx context.Context, dir string, compose []byte, env types.Mapp
 		}
 	}()
 	if len(compose) > largestCompose {
-		return nil, fmt.Errorf("reading %s: %w: %d bytes, more than %d", composeFile, ErrCompose, len(compose), largestCompose)
+		return nil, fmt.Errorf("reading %s: %w: %d bytes, more than %d", composeFile, ErrInvalid, len(compose), largestCompose)
 	}
 	// The loader takes an empty content for "read the file".
 	if len(bytes.TrimSpace(compose)) == 0 {
-		return nil, fmt.Errorf("reading %s: %w: the file is empty", composeFile, ErrCompose)
+		return nil, fmt.Errorf("reading %s: %w: the file is empty", composeFile, ErrInvalid)
 	}
 	details := types.ConfigDetails{
 		WorkingDir:  dir,
@@ -95,7 +114,7 @@ func loadProject(ctx context.Context, dir string, compose []byte, env types.Mapp
 	}
 	for key := range model {
 		if !slices.Contains(topLevel, key) {
-			return nil, fmt.Errorf("reading %s: %w: %q is no part of the stack", composeFile, ErrCompose, text.Clean(key, 40))
+			return nil, fmt.Errorf("reading %s: %w: %q is no part of the stack", composeFile, ErrInvalid, text.Clean(key, 40))
 		}
 	}
 	options := loader.ToOptions(&details, []func(*loader.Options){inMemory})
@@ -120,7 +139,7 @@ func inMemory(o *loader.Options) {
 }
 
 func composeError(err error) error {
-	return fmt.Errorf("reading %s: %w: %s", composeFile, ErrCompose, text.Clean(err.Error(), longestDetail))
+	return fmt.Errorf("reading %s: %w: %s", composeFile, ErrInvalid, text.Clean(err.Error(), longestDetail))
 }
 
 // envViolations checks .env, from which docker compose also takes settings of its
@@ -129,7 +148,7 @@ func envViolations(env types.Mapping) []Violation {
 	var vs []Violation
 	for _, name := range sortedKeys(env) {
 		switch {
-		case secretName(name):
+		case SecretName(name):
 			vs = append(vs, Violation{Control: "I-01", Rule: "secret-in-env-file", Detail: fmt.Sprintf(".env sets %s", text.Clean(name, 60))})
 		case !slices.Contains(modelNames, name):
 			vs = append(vs, Violation{Control: "T-02", Rule: "env-file", Detail: fmt.Sprintf(".env sets %s, which is no model", text.Clean(name, 60))})
@@ -140,6 +159,3 @@ func envViolations(env types.Mapping) []Violation {
 
 // modelNames are the variables of the model mapping.
 var modelNames = []string{"BIG_MODEL", "MIDDLE_MODEL", "SMALL_MODEL"}
-
-// isProxy tells the service that holds the key from others of the stack.
-func isProxy(s *types.ServiceConfig) bool { return s.Name == templates.Service }

@@ -1,4 +1,4 @@
-package engine
+package compose
 
 import (
 	"fmt"
@@ -28,11 +28,42 @@ func unless(detail string, ok func(service) bool) func(service) string {
 
 func clean(s string) string { return text.Clean(s, 60) }
 
+var imageID = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+
 var digested = regexp.MustCompile(`.@sha256:[0-9a-f]{64}$`)
 
+// imageDigest wants a digest of the registry or, for the gateway that was built
+// here, the image's id.
 func imageDigest(s service) string {
-	if s.Build != nil || !digested.MatchString(s.Image) {
+	pinned := digested.MatchString(s.Image) || s.Name == templates.GatewayService && imageID.MatchString(s.Image)
+	if s.Build != nil || !pinned {
 		return "its image is not pinned by digest"
+	}
+	return ""
+}
+
+// isLauncher tells the one mount that a service may have: the program that reads
+// the secret files where the image has no shell, and nothing it could write to.
+func isLauncher(s service, v types.ServiceVolumeConfig) bool {
+	return templates.IsLaunched(s.Entrypoint) && v.Type == types.VolumeTypeBind && v.Target == templates.LauncherPath && v.ReadOnly
+}
+
+// openEgress finds a proxy that can leave its network by itself.
+func openEgress(p *types.Project) string {
+	s, ok := p.Services[templates.Service]
+	if !ok {
+		return ""
+	}
+	if _, there := p.Services[templates.GatewayService]; !there {
+		return "the proxy has no gateway: it reaches the whole Internet"
+	}
+	for name := range s.Networks {
+		if n, ok := p.Networks[name]; !ok || !n.Internal {
+			return "the proxy is on a network that is not internal: it can pass by the gateway"
+		}
+	}
+	if len(s.Ports) > 0 {
+		return "the proxy publishes a port by itself"
 	}
 	return ""
 }
@@ -155,9 +186,9 @@ var secretWords = []string{
 
 var wordBreak = regexp.MustCompile(`[^A-Z0-9]+`)
 
-// secretName reports whether a variable's name looks like that of a credential;
+// SecretName reports whether a variable's name looks like that of a credential;
 // the proxy's limits count tokens of another kind.
-func secretName(name string) bool {
+func SecretName(name string) bool {
 	upper := strings.ToUpper(name)
 	if upper == "MAX_TOKENS_LIMIT" || upper == "MIN_TOKENS_LIMIT" {
 		return false
@@ -167,7 +198,7 @@ func secretName(name string) bool {
 
 func secretInEnvironment(s service) string {
 	for _, name := range sortedKeys(s.Environment) {
-		if secretName(name) {
+		if SecretName(name) {
 			return fmt.Sprintf("its environment sets %s, which docker inspect shows", clean(name))
 		}
 		if u, err := url.Parse(variable(s, name)); err == nil && u.User != nil {
@@ -190,7 +221,7 @@ func secretFiles(s service) bool {
 
 // known are the keys of a service that the stack uses, or that have a check of
 // their own. What compose learns tomorrow is unexpected until someone looked at it.
-var known = strings.Fields(`build cap_add cap_drop command cpus entrypoint environment healthcheck image init ipc labels logging
+var known = strings.Fields(`build cap_add cap_drop command cpus dns entrypoint environment healthcheck image init ipc labels logging
 	mem_limit memswap_limit name net network_mode networks oom_kill_disable oom_score_adj pid pids_limit ports privileged pull_policy
 	read_only restart secrets security_opt stop_grace_period tmpfs ulimits use_api_socket user volumes`)
 

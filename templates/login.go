@@ -1,0 +1,118 @@
+package templates
+
+import (
+	"bytes"
+	"encoding/xml"
+	"fmt"
+	"strings"
+)
+
+// Login is what starts the stack when the operator logs in.
+type Login struct {
+	// Executable is the absolute path of clawsetup.
+	Executable string
+	// DockerHost is the engine that the operator's shell names, which a login does
+	// not know; empty for the usual one.
+	DockerHost string
+}
+
+func (l Login) check() error {
+	for name, v := range map[string]string{"the program's path": l.Executable, "DOCKER_HOST": l.DockerHost} {
+		if strings.ContainsAny(v, "\n\r\x00") {
+			return fmt.Errorf("the start at login: %s: %w: more than one line", name, ErrValue)
+		}
+	}
+	if l.Executable == "" {
+		return fmt.Errorf("the start at login: the program's path: %w: empty", ErrValue)
+	}
+	return nil
+}
+
+// SystemdUnit is a unit of the user's own service manager. It tries again for some
+// minutes: the engine may start later than the session. Stopping the session leaves
+// the stack as it is. https://www.freedesktop.org/software/systemd/man/systemd.service.html
+func SystemdUnit(l Login) ([]byte, error) {
+	if err := l.check(); err != nil {
+		return nil, err
+	}
+	environment := ""
+	if l.DockerHost != "" {
+		environment = "Environment=" + quoteUnit("DOCKER_HOST="+l.DockerHost) + "\n"
+	}
+	return []byte(`# Written by clawsetup up --on-login; clawsetup down --on-login takes it away.
+[Unit]
+Description=OpenClaw's proxy to cloud.ru (clawsetup)
+StartLimitIntervalSec=600
+StartLimitBurst=20
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+` + environment + `ExecStart=` + quoteUnit(l.Executable) + ` up --plain
+Restart=on-failure
+RestartSec=15
+NoNewPrivileges=yes
+UMask=0077
+`), nil
+}
+
+// SystemdWants makes the user's default target start the unit of that name: what
+// "systemctl --user enable" would do with a link.
+func SystemdWants(unit string) []byte {
+	return []byte("# Written by clawsetup up --on-login; clawsetup down --on-login takes it away.\n[Unit]\nWants=" + unit + "\n")
+}
+
+// quoteUnit is one word of a unit file: "%" begins a specifier there, "$" a variable
+// (systemd.unit, systemd.service: "Command lines").
+func quoteUnit(s string) string {
+	s = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "%", "%%", "$", "$$").Replace(s)
+	return `"` + s + `"`
+}
+
+// LaunchAgent is a property list for launchd, with that label.
+// https://developer.apple.com/library/archive/documentation/MacOSX/Conceptual/BPSystemStartup/Chapters/CreatingLaunchdJobs.html
+func LaunchAgent(l Login, label string) ([]byte, error) {
+	if err := l.check(); err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	text := func(s string) string {
+		var e bytes.Buffer
+		_ = xml.EscapeText(&e, []byte(s)) // a buffer takes everything
+		return e.String()
+	}
+	b.WriteString(xml.Header + `<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
+<!-- Written by clawsetup up -on-login; clawsetup down -on-login takes it away. -->
+<plist version="1.0">
+<dict>
+	<key>Label</key>
+	<string>` + text(label) + `</string>
+	<key>ProgramArguments</key>
+	<array>
+		<string>` + text(l.Executable) + `</string>
+		<string>up</string>
+		<string>--plain</string>
+	</array>
+	<key>EnvironmentVariables</key>
+	<dict>
+		<key>PATH</key>
+		<string>/usr/local/bin:/opt/homebrew/bin:/usr/bin:/bin:/usr/sbin:/sbin</string>
+`)
+	if l.DockerHost != "" {
+		b.WriteString("\t\t<key>DOCKER_HOST</key>\n\t\t<string>" + text(l.DockerHost) + "</string>\n")
+	}
+	b.WriteString(`	</dict>
+	<key>RunAtLoad</key>
+	<true/>
+	<key>KeepAlive</key>
+	<dict>
+		<key>SuccessfulExit</key>
+		<false/>
+	</dict>
+	<key>ThrottleInterval</key>
+	<integer>30</integer>
+</dict>
+</plist>
+`)
+	return b.Bytes(), nil
+}

@@ -1,0 +1,76 @@
+package ui
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/clawsetup/clawsetup/wizard"
+	"github.com/clawsetup/clawsetup/wizard/proof"
+	"github.com/clawsetup/clawsetup/wizard/text"
+)
+
+// Status prints what a stack is: what is broken or was not checked by itself, with
+// all what holds too.
+func (u *UI) Status(s *wizard.Status, all bool) {
+	t := u.report.theme
+	broken := s.Broken()
+	switch {
+	case !s.Running:
+		u.report.printf("%s %s\n", t.bad.Render(signBad), t.bold.Render(u.T("status.down")))
+	case len(broken) > 0:
+		u.report.printf("%s %s\n", t.bad.Render(signBad), t.bold.Render(u.T("status.broken", len(broken))))
+	default:
+		u.report.printf("%s %s\n", t.ok.Render(signOK), t.bold.Render(u.T("status.up", s.URL)))
+	}
+	u.pair("status.engine", s.Engine)
+	u.pair("status.digest", s.Digest)
+	for _, c := range s.Containers {
+		u.report.printf("  %s  %s\n", pad(text.Clean(c.Service, 40), labelWidth), u.container(c))
+	}
+	for _, name := range []string{"opus", "sonnet", "haiku"} {
+		if id := s.Models[name]; id != "" {
+			u.report.printf("  %s  %s\n", pad(name, labelWidth), text.Clean(id, 80))
+		}
+	}
+	u.pair("status.egress", u.T("status.egress-"+s.Egress))
+	for _, r := range s.Relaxed {
+		what := strings.TrimSpace(string(r.What) + " " + r.Path)
+		u.report.lines(hangLines("  "+t.warn.Render(signWarn)+" ", u.T("status.relaxed", r.Control, text.Clean(what, 80), text.Clean(r.Why, widestArg)), u.report.width))
+	}
+	u.proofs(s.Results, all)
+}
+
+func (u *UI) container(c wizard.ContainerStatus) string {
+	s := u.T("status.container", c.State, c.Health, c.ID)
+	if c.Deaths > 0 {
+		s += ", " + u.T("status.deaths", c.Deaths)
+	}
+	return s
+}
+
+// proofs lists the results and counts them.
+func (u *UI) proofs(results []proof.Result, all bool) {
+	t := u.report.theme
+	counts := map[proof.Outcome]int{}
+	for _, r := range results {
+		counts[r.Outcome]++
+	}
+	if len(results) == 0 {
+		return
+	}
+	u.report.printf("\n  %s\n", u.T("status.counts", counts[proof.Held], counts[proof.Unknown], counts[proof.Broken]))
+	signs := map[proof.Outcome]string{proof.Held: t.ok.Render(signOK), proof.Unknown: t.faint.Render(signOpen), proof.Broken: t.bad.Render(signBad)}
+	for _, r := range results {
+		if r.Outcome == proof.Held && !all {
+			continue
+		}
+		line := fmt.Sprintf("%s %s", r.Control, r.Rule)
+		if r.Service != "" {
+			line += " (" + r.Service + ")"
+		}
+		if r.Detail != "" {
+			line += ": " + r.Detail
+		}
+		u.report.lines(hangLines("  "+signs[r.Outcome]+" ", text.Clean(line, widestArg), u.report.width))
+	}
+}

@@ -1,0 +1,53 @@
+package wizard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/clawsetup/clawsetup/wizard/engine"
+	"github.com/clawsetup/clawsetup/wizard/text"
+)
+
+// The answers to the question of where the proxy's container can get to.
+const (
+	egressRestricted = "restricted"
+	egressOpen       = "open"
+)
+
+// buildEgress offers the gateway wherever there is a program to make it of (E-01).
+func buildEgress(_ context.Context, s *InitSession, q *Question) error {
+	q.Default = egressRestricted
+	if s.draft.Egress.Open {
+		q.Default = egressOpen
+	}
+	_, err := s.w.Gateway()
+	switch {
+	case errors.Is(err, engine.ErrNoProgram):
+		q.Default = egressOpen
+		q.Notes = append(q.Notes, Note{ID: "egress-no-gateway", State: Attention, Args: []any{text.Clean(err.Error(), 200)}})
+	case err != nil:
+		return err
+	}
+	return nil
+}
+
+func acceptEgress(_ context.Context, s *InitSession, a Answer) error {
+	switch a.Value {
+	case egressOpen:
+		s.draft.Egress = EgressSetup{Open: true}
+		return nil
+	case egressRestricted:
+	default:
+		return fmt.Errorf("%w: %q is neither restricted nor open", ErrNoSuchOption, text.Clean(a.Value, 20))
+	}
+	g, err := s.w.Gateway()
+	if err != nil {
+		return err
+	}
+	s.draft.Egress.Open = false
+	if !g.Names(s.draft.Egress.Gateway) {
+		s.draft.Egress.Gateway = g.ID()
+	}
+	return nil
+}

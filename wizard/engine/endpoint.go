@@ -1,0 +1,158 @@
+package engine
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/docker/cli/cli/config"
+
+	"github.com/clawsetup/clawsetup/wizard/hint"
+	"github.com/clawsetup/clawsetup/wizard/text"
+)
+
+// Endpoint is where an engine listens.
+type Endpoint struct {
+	// Host is the address, such as unix:///var/run/docker.sock.
+	Host string
+	// Source says what named it: FromEnvironment, "context NAME" or "default".
+	Source string
+	// ca, cert and key are files for TLS; empty without.
+	ca, cert, key string
+}
+
+// FromEnvironment is the Source of an endpoint that the environment names.
+const FromEnvironment = "DOCKER_HOST"
+
+// ErrRemote says that the engine runs on another host, where a port that is bound to
+// 127.0.0.1 would be that host's own.
+var ErrRemote = errors.New("the engine is on another host")
+
+const (
+	defaultContext = "default"
+	// largestContext bounds a context's description, in bytes.
+	largestContext = 256 << 10
+)
+
+// FindEndpoint follows the rules of the docker command line, so that both speak to
+// the same engine: DOCKER_HOST, then DOCKER_CONTEXT, then the current context of
+// the Docker configuration, then the platform's default.
+// https://docs.docker.com/engine/manage-resources/contexts/
+func FindEndpoint(getenv func(string) string) (Endpoint, error) {
+	if host := getenv(FromEnvironment); host != "" {
+		e := Endpoint{Host: host, Source: FromEnvironment}
+		if dir := getenv("DOCKER_CERT_PATH"); dir != "" && getenv("DOCKER_TLS_VERIFY") != "" {
+			e.ca, e.cert, e.key = filepath.Join(dir, "ca.pem"), filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+		}
+		return e, nil
+	}
+	dir := dockerConfig(getenv)
+	name := getenv("DOCKER_CONTEXT")
+	if name == "" {
+		c, err := config.Load(dir)
+		if err != nil {
+			return Endpoint{}, hint.With(fmt.Errorf("reading the Docker configuration in %s: %s", dir, text.Clean(err.Error(), 200)), "engine-config", dir)
+		}
+		name = c.CurrentContext
+	}
+	if name == "" || name == defaultContext {
+		return Endpoint{Host: defaultHost, Source: defaultContext}, nil
+	}
+	return contextEndpoint(dir, name)
+}
+
+func dockerConfig(getenv func(string) string) string {
+	if dir := getenv("DOCKER_CONFIG"); dir != "" {
+		return dir
+	}
+	return filepath.Join(getenv("HOME"), ".docker")
+}
+
+// contextEndpoint reads one context of the docker command line's store, which
+// keeps each in a folder named by the SHA-256 of its name.
+func contextEndpoint(dir, name string) (Endpoint, error) {
+	sum := sha256.Sum256([]byte(name))
+	id := hex.EncodeToString(sum[:])
+	f, err := os.Open(filepath.Join(dir, "contexts", "meta", id, "meta.json"))
+	if err != nil {
+		return Endpoint{}, hint.With(fmt.Errorf("the Docker context %q: %w", text.Clean(name, 60), err), "engine-context")
+	}
+	defer func() { _ = f.Close() }()
+	b, err := io.ReadAll(io.LimitReader(f, largestContext))
+	if err != nil {
+		return Endpoint{}, hint.With(fmt.Errorf("the Docker context %q: %w", text.Clean(name, 60), err), "engine-context")
+	}
+	host, err := parseContext(b)
+	if err != nil {
+		return Endpoint{}, hint.With(fmt.Errorf("the Docker context %q: %w", text.Clean(name, 60), err), "engine-context")
+	}
+	e := Endpoint{Host: host, Source: "context " + text.Clean(name, 60)}
+	tls := filepath.Join(dir, "contexts", "tls", id, "docker")
+	if _, err := os.Stat(filepath.Join(tls, "cert.pem")); err == nil {
+		e.ca, e.cert, e.key = filepath.Join(tls, "ca.pem"), filepath.Join(tls, "cert.pem"), filepath.Join(tls, "key.pem")
+	}
+	return e, nil
+}
+
+// parseContext returns the engine's address of a context's description.
+func parseContext(b []byte) (string, error) {
+	var meta struct {
+		Endpoints map[string]struct {
+			Host string
+		}
+	}
+	if err := json.Unmarshal(b, &meta); err != nil {
+		return "", errors.New("its description cannot be read")
+	}
+	host := meta.Endpoints["docker"].Host
+	if host == "" {
+		return "", errors.New("it names no engine")
+	}
+	return host, nil
+}
+
+// Local refuses an engine that is on another host (ErrRemote), or whose address is
+// none. A Unix socket, a named pipe and a literal loopback address pass; whether
+// something behind them leads elsewhere shows when the port is proved.
+func (e Endpoint) Local() error {
+	u, err := url.Parse(e.Host)
+	if err != nil {
+		return hint.With(fmt.Errorf("%s names no engine: %q", e.Source, text.Clean(e.Host, 100)), "engine-address")
+	}
+	switch u.Scheme {
+	case "unix", "npipe":
+		return nil
+	case "tcp", "http", "https":
+		host := u.Hostname()
+		if a, err := netip.ParseAddr(host); err == nil && a.IsLoopback() {
+			return nil
+		}
+		return e.remote(net.JoinHostPort(host, u.Port()))
+	case "ssh":
+		return e.remote(u.Host)
+	default:
+		return hint.With(fmt.Errorf("%s names no engine: %q", e.Source, text.Clean(e.Host, 100)), "engine-address")
+	}
+}
+
+func (e Endpoint) remote(host string) error {
+	return hint.With(fmt.Errorf("%w: %s (%s)", ErrRemote, text.Clean(host, 100), e.Source), "engine-remote")
+}
+
+// Address is the endpoint as it may be shown: without a user or a password.
+func (e Endpoint) Address() string {
+	u, err := url.Parse(e.Host)
+	if err != nil {
+		return text.Clean(e.Host, 100)
+	}
+	u.User = nil
+	return text.Clean(u.String(), 100)
+}

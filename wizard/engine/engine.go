@@ -1,0 +1,123 @@
+// Package engine is the container engine of this host: which one the operator uses,
+// the images in it, the stack that it runs by the operator's own docker compose, and
+// what it says of running containers. Docker from API 1.41 (version 20.10) on, and what
+// is compatible with it.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/api/types/versions"
+	"github.com/docker/docker/client"
+
+	"github.com/clawsetup/clawsetup/wizard/hint"
+	"github.com/clawsetup/clawsetup/wizard/text"
+)
+
+// oldestAPI is of Docker 20.10: before it an init process, private shared memory and
+// platform checks are missing.
+const oldestAPI = "1.41"
+
+// ErrAbsent says that no engine answers.
+var ErrAbsent = errors.New("no container engine answers")
+
+// Engine is a connection to one engine. It is safe for concurrent use.
+type Engine struct {
+	Endpoint Endpoint
+	// Version is the engine's own, API the version that is spoken with it.
+	Version, API string
+	// Architecture is that of the engine's host, such as "amd64".
+	Architecture string
+
+	api *client.Client
+}
+
+// connectTime bounds the first question to an engine.
+const connectTime = 5 * time.Second
+
+// Connect asks the operator's engine who it is. The errors are ErrRemote, ErrAbsent,
+// or say what is wrong with the engine.
+func Connect(ctx context.Context, getenv func(string) string) (*Engine, error) {
+	at, err := FindEndpoint(getenv)
+	if err != nil {
+		return nil, err
+	}
+	if err := at.Local(); err != nil {
+		return nil, err
+	}
+	opts := []client.Opt{client.WithHost(at.Host), client.WithUserAgent("clawsetup")}
+	if at.cert != "" {
+		opts = append(opts, client.WithTLSClientConfig(at.ca, at.cert, at.key))
+	}
+	pinned := getenv("DOCKER_API_VERSION")
+	if pinned != "" {
+		opts = append(opts, client.WithVersion(pinned))
+	} else {
+		opts = append(opts, client.WithAPIVersionNegotiation())
+	}
+	api, err := client.NewClientWithOpts(opts...)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the engine at %s: %w", at.Address(), err)
+	}
+	e := &Engine{Endpoint: at, api: api}
+	if err := e.greet(ctx, pinned); err != nil {
+		return nil, errors.Join(err, api.Close())
+	}
+	return e, nil
+}
+
+// Close ends the connection.
+func (e *Engine) Close() error { return e.api.Close() }
+
+func (e *Engine) greet(ctx context.Context, pinned string) error {
+	ctx, cancel := context.WithTimeout(ctx, connectTime)
+	defer cancel()
+	v, err := e.api.ServerVersion(ctx)
+	if err != nil {
+		return e.absent(err, pinned)
+	}
+	e.Version, e.Architecture, e.API = text.Clean(v.Version, 40), text.Clean(v.Arch, 20), e.api.ClientVersion()
+	if v.Os != "linux" {
+		return hint.With(fmt.Errorf("the engine at %s runs %s containers, not Linux ones", e.Endpoint.Address(), text.Clean(v.Os, 20)), "engine-linux")
+	}
+	if versions.LessThan(e.API, oldestAPI) {
+		return hint.With(fmt.Errorf("the engine at %s, version %s, speaks API %s; %s or later is needed", e.Endpoint.Address(), e.Version, e.API, oldestAPI), "engine-old")
+	}
+	return nil
+}
+
+// absent tells why an engine did not answer: the client's errors have no types for
+// that.
+func (e *Engine) absent(err error, pinned string) error {
+	why := fmt.Errorf("%w at %s (%s): %s", ErrAbsent, e.Endpoint.Address(), e.Endpoint.Source, text.Clean(cause(err), 200))
+	switch {
+	case pinned != "" && strings.Contains(err.Error(), "API version"):
+		return hint.With(fmt.Errorf("the engine at %s refuses API %s of DOCKER_API_VERSION: %s", e.Endpoint.Address(), text.Clean(pinned, 20), text.Clean(err.Error(), 200)), "engine-api-version")
+	case errors.Is(err, fs.ErrPermission), strings.Contains(err.Error(), "permission denied"):
+		return hint.With(why, "engine-permission")
+	default:
+		return hint.With(why, "engine-absent")
+	}
+}
+
+func cause(err error) string {
+	if client.IsErrConnectionFailed(err) {
+		return "nothing listens there, or it may not be opened"
+	}
+	return err.Error()
+}
+
+// CountsSwap tells whether the engine's kernel can limit swap: some are built, or
+// started, without that.
+func (e *Engine) CountsSwap(ctx context.Context) (bool, error) {
+	info, err := e.api.Info(ctx)
+	if err != nil {
+		return false, fmt.Errorf("asking the engine what its kernel can do: %w", err)
+	}
+	return info.SwapLimit, nil
+}

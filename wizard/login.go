@@ -1,0 +1,143 @@
+package wizard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"slices"
+
+	"github.com/clawsetup/clawsetup/templates"
+	"github.com/clawsetup/clawsetup/wizard/files"
+	"github.com/clawsetup/clawsetup/wizard/hint"
+	"github.com/clawsetup/clawsetup/wizard/journal"
+)
+
+const (
+	loginUnit  = "clawsetup.service"
+	loginLabel = "io.github.clawsetup.up"
+)
+
+// ErrNoLogin says that this system has no way to start the stack at login that
+// clawsetup knows.
+var ErrNoLogin = errors.New("a start at login is not known for this system")
+
+// loginFile is one file of the start at login.
+type loginFile struct {
+	path    string
+	content []byte
+}
+
+// loginFiles are what starts the stack when the operator logs in: a unit of the
+// user's systemd and what makes the default target want it, or a launchd agent.
+func (w *Wizard) loginFiles(l LoginSetup) ([]loginFile, error) {
+	login := templates.Login{Executable: w.Executable, DockerHost: l.DockerHost}
+	switch runtime.GOOS {
+	case "linux":
+		unit, err := templates.SystemdUnit(login)
+		if err != nil {
+			return nil, err
+		}
+		dir := filepath.Join(filepath.Dir(w.Paths.Config), "systemd", "user")
+		return []loginFile{
+			{filepath.Join(dir, loginUnit), unit},
+			{filepath.Join(dir, "default.target.d", "clawsetup.conf"), templates.SystemdWants(loginUnit)},
+		}, nil
+	case "darwin":
+		agent, err := templates.LaunchAgent(login, loginLabel)
+		if err != nil {
+			return nil, err
+		}
+		return []loginFile{{filepath.Join(w.Paths.Home, "Library", "LaunchAgents", loginLabel+".plist"), agent}}, nil
+	default:
+		return nil, hint.With(fmt.Errorf("%w (%s)", ErrNoLogin, runtime.GOOS), "login-platform")
+	}
+}
+
+// login plans the start at login, or takes back what an earlier plan wrote for it.
+func (p *planner) login(s Setup) error {
+	if s.Login.Start {
+		list, err := p.w.loginFiles(s.Login)
+		if err != nil {
+			return err
+		}
+		for _, f := range list {
+			if err := p.file(f.path, f.content, Change{Why: "file-login", Controls: []string{"R-02"}, event: journal.ProxyStackConfigured}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	list, err := p.w.loginFiles(s.Login)
+	if errors.Is(err, ErrNoLogin) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, t := range p.past {
+		ours := slices.ContainsFunc(list, func(f loginFile) bool { return f.path == t.first.Path })
+		if !ours || t.last.After == t.first.Before {
+			continue
+		}
+		if err := p.restore(t, Change{Why: "file-obsolete", event: journal.SetupRemoved}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// NoLoginSession takes the start at login away again.
+type NoLoginSession struct {
+	noQuestions
+	w     *Wizard
+	setup Setup
+	basis files.File
+	start []Note
+}
+
+// NewNoLogin starts clawsetup down --on-login.
+func (w *Wizard) NewNoLogin(ctx context.Context) (*NoLoginSession, error) {
+	recovered, err := w.Recover(ctx)
+	if err != nil {
+		return nil, err
+	}
+	setup, basis, err := w.present()
+	if err != nil {
+		return nil, err
+	}
+	return &NoLoginSession{w: w, setup: *setup, basis: basis, start: recovered}, nil
+}
+
+// Preflight implements Session.
+func (s *NoLoginSession) Preflight(context.Context) []Note { return s.start }
+
+// Missing implements Session.
+func (s *NoLoginSession) Missing(context.Context) [][]string { return nil }
+
+// Plan implements Session.
+func (s *NoLoginSession) Plan(ctx context.Context) (*Plan, error) {
+	v, err := s.w.openVault(ctx, s.setup.Store, s.setup.StackDir(s.w.Paths))
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.w.newPlanner(ctx, v, s.basis)
+	if err != nil {
+		return nil, err
+	}
+	s.setup.Login = LoginSetup{}
+	b, err := s.setup.Marshal()
+	if err != nil {
+		return nil, err
+	}
+	return p.plan, errors.Join(
+		p.file(s.w.Paths.SetupFile(), b, Change{Why: "file-setup-login", Controls: []string{"R-02"}, event: journal.SetupRecorded}),
+		p.login(s.setup),
+	)
+}
+
+// Apply implements Session.
+func (s *NoLoginSession) Apply(ctx context.Context, p *Plan, report func(Progress)) (Result, error) {
+	return s.w.Apply(ctx, p, report)
+}

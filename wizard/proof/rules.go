@@ -1,0 +1,312 @@
+package proof
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/docker/docker/api/types/container"
+
+	"github.com/clawsetup/clawsetup/templates"
+)
+
+func unless(detail string, ok func(*subject) bool) func(*subject) string {
+	return func(s *subject) string {
+		if ok(s) {
+			return ""
+		}
+		return detail
+	}
+}
+
+// rules hold for every container. The names are those of package compose, where it
+// has a check of the same thing.
+var rules = []rule{
+	{control: "S-03", name: "image-digest", engine: unless("it does not run the pinned image",
+		func(s *subject) bool { return s.Image.ID != "" && s.got.Image == s.Image.ID })},
+	{control: "S-01", name: "running", engine: running},
+	{control: "S-01", name: "loopback-port", engine: ports},
+	{control: "S-01", name: "token-wrapper", engine: unless("it was not started by the command that the file names", func(s *subject) bool {
+		return sameWords(s.got.Config.Entrypoint, orImage(s.Service.Entrypoint, s.Image.Entrypoint)) && sameWords(s.got.Config.Cmd, s.Service.Command)
+	})},
+	{control: "E-01", name: "cap-drop", engine: unless("capabilities are not dropped",
+		func(s *subject) bool { return slices.Contains(s.got.HostConfig.CapDrop, "ALL") }), kernel: capabilities},
+	{control: "E-01", name: "cap-add", engine: unless("capabilities are added",
+		func(s *subject) bool { return len(s.got.HostConfig.CapAdd) == 0 })},
+	{control: "E-01", name: "privileged", engine: unless("it is privileged",
+		func(s *subject) bool { return !s.got.HostConfig.Privileged })},
+	{control: "E-01", name: "network-mode", engine: unless("it uses the network of the host or of another container", func(s *subject) bool {
+		m := s.got.HostConfig.NetworkMode
+		return !m.IsHost() && !m.IsContainer() && m.IsNone() == (s.Service.NetworkMode == "none")
+	})},
+	{control: "E-01", name: "networks", engine: networks},
+	{control: "E-01", name: "name-lookup", engine: unless("it looks names up elsewhere than the file says",
+		func(s *subject) bool { return sameWords(s.got.HostConfig.DNS, s.Service.DNS) })},
+	{control: "E-01", name: "pid", engine: unless("it sees the processes of the host or of another container",
+		func(s *subject) bool { return s.got.HostConfig.PidMode == "" })},
+	{control: "E-01", name: "ipc", engine: unless("its shared memory is not private",
+		func(s *subject) bool { return s.got.HostConfig.IpcMode.IsPrivate() })},
+	{control: "E-01", name: "engine-socket", engine: engineSocket},
+	{control: "E-01", name: "mounts", engine: mounts},
+	{control: "E-01", name: "read-only", engine: unless("the root file system is writable",
+		func(s *subject) bool { return s.got.HostConfig.ReadonlyRootfs }), kernel: readOnlyRoot},
+	{control: "E-01", name: "no-new-privileges", engine: unless("a program in it can gain privileges",
+		func(s *subject) bool {
+			return slices.ContainsFunc(s.got.HostConfig.SecurityOpt, func(o string) bool {
+				return o == "no-new-privileges" || o == "no-new-privileges:true" || o == "no-new-privileges=true"
+			})
+		}), kernel: noNewPrivileges},
+	{control: "E-01", name: "seccomp", engine: seccompProfile, kernel: seccompFilter},
+	{control: "E-01", name: "confinement", engine: confined},
+	{control: "E-01", name: "user", engine: unless("it runs as another user than the file says",
+		func(s *subject) bool { return s.got.Config.User == s.Service.User }), kernel: user},
+	{control: "E-01", name: "tmpfs", engine: tmpfs, kernel: tmpfsMounts},
+	{control: "E-01", name: "unexpected", engine: unexpected},
+	{control: "I-01", name: "secret-files", engine: secretFiles},
+	{control: "I-01", name: "secret-in-environment", engine: secretInEnvironment},
+	{control: "I-01", name: "secret-in-inspect", engine: secretInInspect},
+	{control: "I-01", name: "core-dump", engine: ulimit("core", "a core file could be written"), kernel: kernelLimit("core", "Max core file size", "a core file could be written")},
+	{control: "T-02", name: "model-mapping", engine: variables("BIG_MODEL", "MIDDLE_MODEL", "SMALL_MODEL")},
+	{control: "T-02", name: "environment", engine: otherVariables},
+	{control: "E-01", name: "egress", engine: variables("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY")},
+	{control: "R-01", name: "log-level", engine: variables("LOG_LEVEL")},
+	{control: "S-04", name: "certificates", engine: variables("SSL_VERIFY")},
+	{control: "D-03", name: "request-timeout", engine: variables("REQUEST_TIMEOUT")},
+	{control: "D-02", name: "memory", engine: unless("its memory limit is another",
+		func(s *subject) bool { return s.got.HostConfig.Memory == int64(s.Service.MemLimit) }),
+		kernel: unless("the kernel limits its memory otherwise",
+			func(s *subject) bool { return s.kernel.group.Memory == number(int64(s.Service.MemLimit)) })},
+	{control: "D-02", name: "swap", engine: swap, kernel: unless("the kernel limits its swap otherwise",
+		func(s *subject) bool {
+			return !s.kernel.group.SwapKnown || s.kernel.group.MemorySwap == number(int64(s.Service.MemSwapLimit))
+		})},
+	{control: "D-02", name: "cpus", engine: unless("its processor limit is another",
+		func(s *subject) bool { return near(float64(s.got.HostConfig.NanoCPUs)/1e9, float64(s.Service.CPUS)) }),
+		kernel: unless("the kernel limits its processors otherwise",
+			func(s *subject) bool { return near(s.kernel.group.CPUs, float64(s.Service.CPUS)) })},
+	{control: "D-02", name: "pids", engine: unless("its limit of processes is another",
+		func(s *subject) bool {
+			return s.got.HostConfig.PidsLimit != nil && *s.got.HostConfig.PidsLimit == s.Service.PidsLimit
+		}),
+		kernel: unless("the kernel limits its processes otherwise",
+			func(s *subject) bool { return s.kernel.group.Pids == number(s.Service.PidsLimit) })},
+	{control: "D-02", name: "nofile", engine: ulimit("nofile", "its limit of open files is another"),
+		kernel: kernelLimit("nofile", "Max open files", "the kernel limits its open files otherwise")},
+	{control: "D-02", name: "oom", engine: unless("the kernel would end the host's programs first", func(s *subject) bool {
+		off := s.got.HostConfig.OomKillDisable
+		return int64(s.got.HostConfig.OomScoreAdj) == s.Service.OomScoreAdj && (off == nil || !*off)
+	}), kernel: oomScore},
+	{control: "D-02", name: "restart", engine: restart},
+	{control: "D-02", name: "init", engine: unless("no init process reaps its children",
+		func(s *subject) bool { return s.got.HostConfig.Init != nil && *s.got.HostConfig.Init })},
+	{control: "D-02", name: "health", engine: health},
+	{control: "R-01", name: "log-rotation", engine: unless("its log is not bounded as the file says", func(s *subject) bool {
+		return s.Service.Logging != nil && s.got.HostConfig.LogConfig.Type == s.Service.Logging.Driver &&
+			sameMap(s.got.HostConfig.LogConfig.Config, s.Service.Logging.Options)
+	})},
+}
+
+// number is a claimed limit as the kernel counts; a negative one is none of ours.
+func number(n int64) uint64 {
+	if n < 0 {
+		return 0
+	}
+	return uint64(n)
+}
+
+func near(a, b float64) bool { return a-b < 0.005 && b-a < 0.005 }
+
+func sameWords(a, b []string) bool { return len(a) == 0 && len(b) == 0 || slices.Equal(a, b) }
+
+func orImage(claimed, image []string) []string {
+	if len(claimed) > 0 {
+		return claimed
+	}
+	return image
+}
+
+func sameMap(a map[string]string, b map[string]string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for k, v := range b {
+		if a[k] != v {
+			return false
+		}
+	}
+	return true
+}
+
+func running(s *subject) string {
+	st := s.got.State
+	switch {
+	case st.Restarting:
+		return fmt.Sprintf("it is being started again, %d times so far", s.got.RestartCount)
+	case st.OOMKilled && !st.Running:
+		return "it was ended because it used more memory than it may"
+	case !st.Running:
+		return fmt.Sprintf("it does not run; it ended with exit code %d", st.ExitCode)
+	case st.Paused:
+		return "it is paused"
+	}
+	return ""
+}
+
+// ports compares what is published now, not what was asked for: a port that somebody
+// else held is asked for and not published.
+func ports(s *subject) string {
+	want := map[string]bool{}
+	for _, p := range s.Service.Ports {
+		want[fmt.Sprintf("%d/%s %s:%s", p.Target, p.Protocol, p.HostIP, p.Published)] = true
+	}
+	if s.got.NetworkSettings == nil {
+		return "the engine says nothing of its ports"
+	}
+	for inner, bindings := range s.got.NetworkSettings.Ports {
+		for _, b := range bindings {
+			key := fmt.Sprintf("%s %s:%s", inner, b.HostIP, b.HostPort)
+			if !want[key] {
+				return fmt.Sprintf("port %s is published on %s:%s", inner, b.HostIP, b.HostPort)
+			}
+			delete(want, key)
+		}
+	}
+	for key := range want {
+		return "it is not published as the file says: " + key
+	}
+	return ""
+}
+
+func networks(s *subject) string {
+	if s.got.NetworkSettings == nil {
+		return "the engine says nothing of its networks"
+	}
+	for name := range s.got.NetworkSettings.Networks {
+		inner, ours := strings.CutPrefix(name, s.Project.Name+"_")
+		if _, claimed := s.Service.Networks[inner]; !(ours && claimed) && !(name == "none" && s.Service.NetworkMode == "none") {
+			return "it is on the network " + name
+		}
+	}
+	for name := range s.Service.Networks {
+		if s.got.NetworkSettings.Networks[s.Project.Name+"_"+name] == nil {
+			return "it is not on the network " + name
+		}
+	}
+	return ""
+}
+
+func engineSocket(s *subject) string {
+	for _, m := range s.got.Mounts {
+		if strings.HasSuffix(m.Source, ".sock") || strings.HasSuffix(m.Destination, ".sock") {
+			return "it can reach the socket of a container engine"
+		}
+	}
+	return ""
+}
+
+// mounts allows the secret files, the launcher, and nothing else of the host.
+func mounts(s *subject) string {
+	for _, m := range s.got.Mounts {
+		if strings.HasPrefix(m.Destination, templates.SecretsPath+"/") || strings.HasSuffix(m.Source, ".sock") || strings.HasSuffix(m.Destination, ".sock") {
+			continue
+		}
+		if m.Destination == templates.LauncherPath && templates.IsLaunched(s.Service.Entrypoint) && !m.RW {
+			continue
+		}
+		return fmt.Sprintf("it mounts %s at %s", orElse(m.Source, m.Name), m.Destination)
+	}
+	return ""
+}
+
+func orElse(s, other string) string {
+	if s != "" {
+		return s
+	}
+	return other
+}
+
+func secretFiles(s *subject) string {
+	claimed := map[string]string{}
+	for _, c := range s.Service.Secrets {
+		claimed[templates.SecretsPath+"/"+c.Source] = s.Project.Secrets[c.Source].File
+	}
+	for _, m := range s.got.Mounts {
+		if !strings.HasPrefix(m.Destination, templates.SecretsPath+"/") {
+			continue
+		}
+		source, ok := claimed[m.Destination]
+		switch {
+		case !ok:
+			return "it holds a secret that the file does not name: " + m.Destination
+		case m.RW:
+			return m.Destination + " can be written to"
+		case m.Source != source:
+			return m.Destination + " comes from another file than the set-up's"
+		}
+		delete(claimed, m.Destination)
+	}
+	for name := range claimed {
+		return name + " is not mounted"
+	}
+	return ""
+}
+
+func confined(s *subject) string {
+	for _, o := range s.got.HostConfig.SecurityOpt {
+		if strings.HasPrefix(o, "seccomp") || strings.HasPrefix(o, "no-new-privileges") {
+			continue
+		}
+		if strings.HasSuffix(o, "unconfined") || strings.HasSuffix(o, "disable") {
+			return "the security option " + o + " switches confinement off"
+		}
+	}
+	if !s.got.HostConfig.Privileged && (len(s.got.HostConfig.MaskedPaths) == 0 || len(s.got.HostConfig.ReadonlyPaths) == 0) {
+		return "the kernel's own files are not masked"
+	}
+	return ""
+}
+
+// unexpected finds what the file never asks for and no other rule looks at.
+func unexpected(s *subject) string {
+	h := s.got.HostConfig
+	for what, there := range map[string]bool{
+		"devices": len(h.Devices)+len(h.DeviceRequests)+len(h.DeviceCgroupRules) > 0, "host names": len(h.ExtraHosts) > 0,
+		"groups": len(h.GroupAdd) > 0, "links": len(h.Links) > 0, "volumes of other containers": len(h.VolumesFrom) > 0,
+		"kernel settings": len(h.Sysctls) > 0, "the host's users": h.UsernsMode.IsHost(), "the host's name": h.UTSMode.IsHost(),
+		"search domains": len(h.DNSSearch) > 0, "another runtime": h.Runtime != "" && !slices.Contains([]string{"runc", "io.containerd.runc.v2", "crun", "oci"}, h.Runtime),
+	} {
+		if there {
+			return "it was given " + what
+		}
+	}
+	return ""
+}
+
+func restart(s *subject) string {
+	want, count, _ := strings.Cut(s.Service.Restart, ":")
+	p := s.got.HostConfig.RestartPolicy
+	if want == "" {
+		want = "no"
+	}
+	if string(p.Name) != want && !(want == "no" && p.Name == "") || want == string(container.RestartPolicyOnFailure) && fmt.Sprint(p.MaximumRetryCount) != count {
+		return "it is not restarted as the file says"
+	}
+	return ""
+}
+
+func health(s *subject) string {
+	want, got := s.Service.HealthCheck, s.got.Config.Healthcheck
+	switch {
+	case want == nil && got == nil:
+		return ""
+	case want == nil:
+		return "" // the image's own check
+	case got == nil || !slices.Equal(got.Test, want.Test):
+		return "its health is not checked as the file says"
+	case want.Interval == nil || got.Interval.String() != want.Interval.String():
+		return "its health is checked at another pace than the file says"
+	case s.got.Health() == "unhealthy":
+		return "its health check fails"
+	}
+	return ""
+}

@@ -1,0 +1,142 @@
+package proof
+
+import (
+	"cmp"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/docker/docker/api/types/network"
+
+	"github.com/clawsetup/clawsetup/templates"
+	"github.com/clawsetup/clawsetup/wizard/engine"
+	"github.com/clawsetup/clawsetup/wizard/proc"
+	"github.com/clawsetup/clawsetup/wizard/text"
+)
+
+// networkRules compare a network with what the file says of it; the names are those
+// of package compose.
+var networkRules = []struct {
+	control, name string
+	find          func(want types.NetworkConfig, got network.Inspect) string
+}{
+	{"E-01", "network-own", func(want types.NetworkConfig, got network.Inspect) string {
+		if got.Driver != cmp.Or(want.Driver, "bridge") || got.Attachable || got.Ingress || got.EnableIPv6 {
+			return "it is not a bridge of this stack alone"
+		}
+		return ""
+	}},
+	{"E-01", "network-internal", func(want types.NetworkConfig, got network.Inspect) string {
+		if want.Internal && !got.Internal {
+			return "it leads out of this host"
+		}
+		return ""
+	}},
+	{"E-01", "network-isolated", option("com.docker.network.bridge.enable_icc", "its containers can reach each other")},
+	{"E-01", "network-host", option("com.docker.network.bridge.inhibit_ipv4", "the host's own services can be reached through it")},
+	{"S-01", "network-binding", option("com.docker.network.bridge.host_binding_ipv4", "ports are not bound to 127.0.0.1 by default")},
+}
+
+func option(name, detail string) func(types.NetworkConfig, network.Inspect) string {
+	return func(want types.NetworkConfig, got network.Inspect) string {
+		if got.Options[name] != want.DriverOpts[name] {
+			return detail
+		}
+		return ""
+	}
+}
+
+// Network proves a network of the stack, and that only the stack's containers are on
+// it.
+func Network(name string, want types.NetworkConfig, got network.Inspect, ours []engine.Container) []Result {
+	var out []Result
+	add := func(control, rule, detail string) {
+		r := Result{Control: control, Rule: rule}
+		if detail != "" {
+			r.Outcome, r.Detail = Broken, "network "+text.Clean(name, 40)+": "+detail
+		}
+		out = append(out, r)
+	}
+	for _, r := range networkRules {
+		add(r.control, r.name, r.find(want, got))
+	}
+	strangers := ""
+	for id, c := range got.Containers {
+		if !slices.ContainsFunc(ours, func(o engine.Container) bool { return o.ID == id }) {
+			strangers = "the container " + text.Clean(c.Name, 60) + " is on it, which is no part of the stack"
+		}
+	}
+	add("E-01", "network-members", strangers)
+	return out
+}
+
+// relays are the programs by which engines listen for a container: docker-proxy
+// names the container in its arguments, the others do not.
+var relays = []string{"docker-proxy", "dockerd", "rootlesskit", "rootlessport", "slirp4netns", "pasta", "pasta.avx2", "conmon", "gvproxy"}
+
+// PortOwner proves that what listens on 127.0.0.1:port is the engine's relay to that
+// container at address ip (S-01): by the kernel's table of sockets, and by whose
+// process holds it where that is visible.
+func PortOwner(system proc.System, port uint16, ip string) []Result {
+	listeners, err := system.Listeners(port)
+	if err != nil {
+		return []Result{{Control: "S-01", Rule: "port-owner", Outcome: Unknown,
+			Detail: "the engine says so; which process listens is " + text.Clean(err.Error(), 80)}}
+	}
+	owner := Result{Control: "S-01", Rule: "port-owner"}
+	rogue := Result{Control: "S-01", Rule: "port-others"}
+	literal := false
+	for _, l := range listeners {
+		if l.Address.Addr().String() == "127.0.0.1" {
+			literal = true
+			owner.Outcome, owner.Detail = owned(system, l, port, ip)
+			continue
+		}
+		rogue.Outcome = Broken
+		rogue.Detail = fmt.Sprintf("user %d listens on %s too: use the literal 127.0.0.1, never localhost", l.UID, l.Address)
+	}
+	if !literal {
+		owner.Outcome, owner.Detail = Broken, fmt.Sprintf("nothing listens on 127.0.0.1:%d itself", port)
+	}
+	return []Result{owner, rogue}
+}
+
+func owned(system proc.System, l proc.Listener, port uint16, ip string) (Outcome, string) {
+	owners, complete := system.Owners(l.Inode)
+	if len(owners) == 0 {
+		if complete {
+			return Unknown, "no process holds the socket that listens"
+		}
+		return Unknown, fmt.Sprintf("the engine says so; the process of user %d that listens is not visible without root's rights", l.UID)
+	}
+	for _, p := range owners {
+		name := filepath.Base(strings.TrimSuffix(p.Path, " (deleted)"))
+		switch {
+		case p.Path == "":
+			return Unknown, fmt.Sprintf("which program process %d is cannot be seen", p.PID)
+		case !slices.Contains(relays, name):
+			return Broken, fmt.Sprintf("process %d, %s, listens on 127.0.0.1:%d: it is no relay of the engine", p.PID, text.Clean(p.Path, 80), port)
+		case name == "docker-proxy" && !leadsTo(p.Args, port, ip):
+			return Broken, fmt.Sprintf("the engine's relay for 127.0.0.1:%d leads to another container", port)
+		case name != "docker-proxy":
+			return Unknown, fmt.Sprintf("process %d, %s, is a relay of the engine; to which container it leads is not shown", p.PID, name)
+		}
+	}
+	return Held, ""
+}
+
+// leadsTo reads the arguments that dockerd gives docker-proxy (libnetwork,
+// portmapper).
+func leadsTo(args []string, port uint16, ip string) bool {
+	want := map[string]string{
+		"-host-ip": "127.0.0.1", "-host-port": fmt.Sprint(port), "-container-ip": ip, "-container-port": fmt.Sprint(templates.ContainerPort),
+	}
+	for i := 1; i+1 < len(args); i++ {
+		if v, ok := want[args[i]]; ok && args[i+1] == v {
+			delete(want, args[i])
+		}
+	}
+	return ip != "" && len(want) == 0
+}

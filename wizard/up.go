@@ -1,0 +1,333 @@
+package wizard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/clawsetup/clawsetup/templates"
+	"github.com/clawsetup/clawsetup/wizard/engine"
+	"github.com/clawsetup/clawsetup/wizard/files"
+	"github.com/clawsetup/clawsetup/wizard/hint"
+	"github.com/clawsetup/clawsetup/wizard/image"
+	"github.com/clawsetup/clawsetup/wizard/journal"
+)
+
+// UpOptions say how clawsetup up brings the stack up.
+type UpOptions struct {
+	// OnLogin also installs what starts the stack when the operator logs in.
+	OnLogin bool
+	// AllowRelaxed is the consent to what the image needs (--allow-relaxed).
+	AllowRelaxed bool
+	// Fixed keeps the gateway's image that is in use, where the engine has it, although
+	// this program would make another: nobody is there to see the difference.
+	Fixed bool
+	// Patience is how long the image may take until it answers.
+	Patience time.Duration
+}
+
+// DefaultPatience is how long an image may take until it answers.
+const DefaultPatience = time.Minute
+
+// UpSession brings the stack up: Prepare gets the images and finds out what the proxy's
+// survives, the Session's Plan makes the files say so, and Start runs it and proves it.
+type UpSession struct {
+	noQuestions
+	w      *Wizard
+	opts   UpOptions
+	setup  Setup
+	basis  files.File // setup.yaml, as the session found it
+	start  []Note
+	engine *engine.Engine
+	image  engine.Image
+	notes  []Note
+}
+
+// NewUp starts clawsetup up on the present set-up.
+func (w *Wizard) NewUp(ctx context.Context, opts UpOptions) (*UpSession, error) {
+	recovered, err := w.Recover(ctx)
+	if err != nil {
+		return nil, err
+	}
+	setup, basis, err := w.present()
+	if err != nil {
+		return nil, err
+	}
+	if opts.Patience == 0 {
+		opts.Patience = DefaultPatience
+	}
+	return &UpSession{w: w, opts: opts, setup: *setup, basis: basis, start: recovered}, nil
+}
+
+// Close ends the connection to the engine.
+func (s *UpSession) Close() error {
+	if s.engine == nil {
+		return nil
+	}
+	return s.engine.Close()
+}
+
+// Prepare connects to the engine, gets both images into it, and tries what was not
+// tried yet. Of the operator's files it changes none.
+func (s *UpSession) Prepare(ctx context.Context, report func(Progress)) error {
+	version, err := engine.ComposeVersion(ctx)
+	if err != nil {
+		return err
+	}
+	if s.engine, err = s.w.Engine(ctx); err != nil {
+		return err
+	}
+	report(Progress{ID: "engine", Args: []any{s.engine.Version, s.engine.Endpoint.Address(), version}, State: Durable})
+	if err := s.pull(ctx, report); err != nil {
+		return err
+	}
+	if err := s.loadGateway(ctx, report); err != nil {
+		return err
+	}
+	return s.harden(ctx, report)
+}
+
+// pull gets the pinned image (S-03).
+func (s *UpSession) pull(ctx context.Context, report func(Progress)) error {
+	ref, err := image.Pin(s.setup.Image.Reference, s.setup.Image.Digest)
+	if err != nil {
+		return err
+	}
+	login := ""
+	if s.image, err = s.engine.Inspect(ctx, ref); errors.Is(err, engine.ErrNoImage) {
+		r := &image.Resolver{Keychain: s.w.Keychain}
+		if login, err = r.Login(ctx, s.setup.Image.Reference); err != nil {
+			return err
+		}
+		report(Progress{ID: "pull", Args: []any{ref}})
+		s.image, err = s.engine.Pull(ctx, ref, login, func(l engine.Layer) {
+			report(Progress{ID: "layer", Args: []any{l.ID, l.Status}, State: layerState(l), Current: l.Current, Total: l.Total})
+		})
+	}
+	if err != nil {
+		return err
+	}
+	report(Progress{ID: "pull", Args: []any{ref}, State: Durable})
+	return nil
+}
+
+func layerState(l engine.Layer) ProgressState {
+	if l.Status == "Pull complete" || l.Status == "Already exists" {
+		return Durable
+	}
+	return Begun
+}
+
+// loadGateway gives the engine the gateway's image, and keeps its name for it.
+func (s *UpSession) loadGateway(ctx context.Context, report func(Progress)) error {
+	if s.setup.Egress.Open {
+		return nil
+	}
+	if s.opts.Fixed {
+		if _, err := s.engine.Inspect(ctx, s.setup.Egress.Gateway); err == nil {
+			return nil
+		}
+	}
+	g, err := s.w.Gateway()
+	if err != nil {
+		return err
+	}
+	report(Progress{ID: "gateway-image"})
+	if s.setup.Egress.Gateway, err = s.engine.Load(ctx, g); err != nil {
+		return err
+	}
+	report(Progress{ID: "gateway-image", State: Durable})
+	return nil
+}
+
+// harden tries an image that was not tried yet. Without a gateway there is no program
+// to ask it with.
+func (s *UpSession) harden(ctx context.Context, report func(Progress)) error {
+	h := &s.setup.Image.Hardening
+	if h.Tried == s.setup.Image.Digest {
+		return nil
+	}
+	if s.setup.Egress.Open {
+		s.notes = append(s.notes, Note{ID: "hardening-not-tried", State: NotChecked})
+		return nil
+	}
+	n := &negotiation{
+		w: s.w, setup: s.setup, engine: s.engine, image: s.image, gateway: s.setup.Egress.Gateway, patience: s.opts.Patience, report: report,
+	}
+	relaxed, err := n.negotiate(ctx)
+	if err != nil {
+		return err
+	}
+	h.Tried, h.Relaxed = s.setup.Image.Digest, relaxed
+	return nil
+}
+
+// Preflight implements Session.
+func (s *UpSession) Preflight(context.Context) []Note { return s.start }
+
+// Missing implements Session: what the image needs is the operator's to allow.
+func (s *UpSession) Missing(context.Context) [][]string {
+	before, err := ParseSetup(s.basis.Data)
+	if err != nil || s.opts.AllowRelaxed {
+		return nil
+	}
+	for _, r := range s.setup.Image.Hardening.Relaxed {
+		if !contains(before.Image.Hardening.Relaxed, r) {
+			return [][]string{{"--allow-relaxed"}}
+		}
+	}
+	return nil
+}
+
+func contains(list []Relaxed, r Relaxed) bool { return slices.ContainsFunc(list, r.same) }
+
+// Plan implements Session: the files as they have to be for what was found.
+func (s *UpSession) Plan(ctx context.Context) (*Plan, error) {
+	before, err := ParseSetup(s.basis.Data)
+	if err != nil {
+		return nil, err
+	}
+	if s.opts.OnLogin {
+		s.setup.Login = LoginSetup{Start: true}
+		if e := s.engine.Endpoint; e.Source == engine.FromEnvironment {
+			s.setup.Login.DockerHost = e.Host
+		}
+	}
+	v, err := s.w.openVault(ctx, s.setup.Store, s.setup.StackDir(s.w.Paths))
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.w.newPlanner(ctx, v, s.basis)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.w.composeData(s.setup, imageConfig{s.image.Entrypoint, s.image.Cmd, s.image.WorkingDir, s.image.User})
+	if err != nil {
+		return nil, err
+	}
+	b, err := s.setup.Marshal()
+	if err != nil {
+		return nil, err
+	}
+	setup := Change{Why: "file-setup-hardening", Controls: []string{"E-01"}, event: journal.SetupRecorded}
+	if err := errors.Join(p.file(s.w.Paths.SetupFile(), b, setup), p.stack(ctx, s.setup, c), p.login(s.setup)); err != nil {
+		return nil, err
+	}
+	p.plan.Notes = append(p.plan.Notes, s.notes...)
+	for _, r := range s.setup.Image.Hardening.Relaxed {
+		if contains(before.Image.Hardening.Relaxed, r) && before.Image.Hardening.Tried == s.setup.Image.Digest {
+			continue
+		}
+		p.plan.Consents = append(p.plan.Consents, r.note())
+		p.relaxed(r)
+	}
+	return p.plan, nil
+}
+
+// relaxed journals one relaxation with its reason.
+func (p *planner) relaxed(r Relaxed) {
+	detail := p.plan.details[journal.HardeningRelaxed]
+	if detail == nil {
+		detail = map[string]string{}
+	}
+	name := string(r.What)
+	if r.Path != "" {
+		name += " " + r.Path
+	}
+	detail[name] = r.Control + ": " + r.Why
+	p.detail(journal.HardeningRelaxed, detail)
+}
+
+// Quiet tells whether a plan only records that the image runs as it is: there is
+// nothing to decide.
+func (s *UpSession) Quiet(p *Plan) bool {
+	for _, c := range p.Changes {
+		if c.Path != s.w.Paths.SetupFile() {
+			return false
+		}
+	}
+	return len(p.Consents) == 0 && !s.opts.OnLogin
+}
+
+// Apply implements Session.
+func (s *UpSession) Apply(ctx context.Context, p *Plan, report func(Progress)) (Result, error) {
+	return s.w.Apply(ctx, p, report)
+}
+
+// ErrNotProved says that the stack does not run as it claims to.
+var ErrNotProved = errors.New("the stack is not what it claims to be")
+
+// Start runs the stack and proves it. A stack that was not running before is stopped
+// again when it cannot be proved; one that was running keeps its old container.
+func (s *UpSession) Start(ctx context.Context, report func(Progress)) (*Status, error) {
+	lock, err := s.w.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = lock.Release() }()
+	setup, _, err := s.w.present()
+	if err != nil {
+		return nil, err
+	}
+	s.setup = *setup
+	if err := s.w.exposeSecrets(ctx, s.setup); err != nil {
+		return nil, err
+	}
+	r, err := s.w.look(ctx, s.setup, s.engine)
+	if err != nil {
+		return nil, err
+	}
+	if !r.up() {
+		return s.fresh(ctx, r, report)
+	}
+	if err := r.renew(ctx, s.opts.Patience, report); err != nil {
+		return nil, err
+	}
+	return s.proved(ctx, report)
+}
+
+// fresh starts a stack that does not run.
+func (s *UpSession) fresh(ctx context.Context, r *running, report func(Progress)) (*Status, error) {
+	status, err := s.tryFresh(ctx, r, report)
+	if err == nil {
+		return status, nil
+	}
+	report(Progress{ID: "stop"})
+	// Also when the operator left: a half-started stack is none.
+	if down := s.w.down(context.WithoutCancel(ctx), s.setup, false); down != nil {
+		return status, errors.Join(err, down)
+	}
+	report(Progress{ID: "stop", State: Durable})
+	return status, err
+}
+
+func (s *UpSession) tryFresh(ctx context.Context, r *running, report func(Progress)) (*Status, error) {
+	report(Progress{ID: "compose"})
+	if err := r.stack.Recreate(ctx); err != nil {
+		return nil, s.w.portTaken(ctx, s.setup, err)
+	}
+	report(Progress{ID: "compose", State: Durable})
+	if err := r.healthy(ctx, s.opts.Patience, report); err != nil {
+		return nil, err
+	}
+	return s.proved(ctx, report)
+}
+
+// proved is the status of a running stack, an error when something in it is broken.
+func (s *UpSession) proved(ctx context.Context, report func(Progress)) (*Status, error) {
+	report(Progress{ID: "prove"})
+	status, err := s.w.statusOf(ctx, s.setup, s.engine)
+	if err != nil {
+		return nil, err
+	}
+	if broken := status.Broken(); len(broken) > 0 {
+		return status, hint.With(fmt.Errorf("%w: %w", ErrNotProved, joined(broken)), "not-proved")
+	}
+	report(Progress{ID: "prove", Args: []any{len(status.Results)}, State: Durable})
+	return status, nil
+}
+
+// containerPort is the address of a proxy's container for its gateway.
+func containerPort(ip string) string { return fmt.Sprintf("%s:%d", ip, templates.ContainerPort) }
