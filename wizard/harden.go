@@ -284,7 +284,6 @@ type trial struct {
 	id    string
 	// refused is why the engine did not start it.
 	refused string
-	code    int
 }
 
 // start writes the files of a trial and starts its container. A container that the
@@ -309,7 +308,7 @@ func (n *negotiation) start(ctx context.Context, c templates.Compose) (*trial, e
 	}
 	t.id = containers[0].ID
 	if st := containers[0].State; st.Error != "" && !st.Running {
-		t.refused, t.code = text.Clean(st.Error, 300), st.ExitCode
+		t.refused = text.Clean(st.Error, 300)
 	}
 	return t, nil
 }
@@ -360,8 +359,7 @@ func (w *Wizard) removeTrial() error {
 // checks its token.
 func (t *trial) judge(ctx context.Context) (attempt, error) {
 	if t.refused != "" {
-		noShell := t.code == 127 && strings.Contains(t.refused, "/bin/sh")
-		return attempt{why: "the engine could not start it: " + t.refused, noShell: noShell}, nil
+		return attempt{why: "the engine could not start it: " + t.refused, noShell: t.noShell(ctx)}, nil
 	}
 	asked, err := t.ask(ctx)
 	if err != nil {
@@ -374,6 +372,12 @@ func (t *trial) judge(ctx context.Context) (attempt, error) {
 		return attempt{ok: true}, nil
 	}
 	return t.autopsy(ctx, asked.Error)
+}
+
+// noShell tells whether the image lacks what the wrapper runs in.
+func (t *trial) noShell(ctx context.Context) bool {
+	there, err := t.n.engine.Has(ctx, t.id, "/bin/sh")
+	return err == nil && !there
 }
 
 // autopsy says why a container did not answer.
@@ -394,7 +398,7 @@ func (t *trial) autopsy(ctx context.Context, last string) (attempt, error) {
 	case st.OOMKilled:
 		return attempt{why: fmt.Sprintf("D-02: it needs more than the %d MiB of memory that it may have", templates.DefaultMemoryMiB), final: true}, nil
 	case !st.Running:
-		return attempt{why: fmt.Sprintf("it ended with exit code %d%s", st.ExitCode, words)}, nil
+		return attempt{why: fmt.Sprintf("it ended with exit code %d%s", st.ExitCode, words), noShell: t.noShell(ctx)}, nil
 	default:
 		return attempt{why: fmt.Sprintf("it did not answer within %s (%s)%s", t.n.patience, text.Clean(last, 120), words)}, nil
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/clawsetup/clawsetup/templates"
 	"github.com/clawsetup/clawsetup/wizard/compose"
 	"github.com/clawsetup/clawsetup/wizard/engine"
+	"github.com/clawsetup/clawsetup/wizard/proof"
 )
 
 // containerSecrets are the two values that the container reads as files (I-01).
@@ -151,6 +152,16 @@ func (r *running) up() bool {
 		}
 	}
 	return true
+}
+
+// sick tells whether a running stack has to be made anew as a whole: it does not
+// answer, or its networks are not what the file says.
+func (r *running) sick(ctx context.Context) bool {
+	if proof.NewClient(r.setup.ProxyURL()).Healthy(ctx) != nil {
+		return true
+	}
+	results, err := r.networks(ctx)
+	return err != nil || len(proof.Failed(results)) > 0
 }
 
 // stale tells whether a container was made from other files, or other secrets, than

@@ -259,8 +259,9 @@ func (s *UpSession) Apply(ctx context.Context, p *Plan, report func(Progress)) (
 // ErrNotProved says that the stack does not run as it claims to.
 var ErrNotProved = errors.New("the stack is not what it claims to be")
 
-// Start runs the stack and proves it. A stack that was not running before is stopped
-// again when it cannot be proved; one that was running keeps its old container.
+// Start runs the stack and proves it. A stack that was not running before, or did not
+// answer, is made anew, and stopped again when it cannot be proved; one that was
+// running keeps its old container.
 func (s *UpSession) Start(ctx context.Context, report func(Progress)) (*Status, error) {
 	lock, err := s.w.lock(ctx)
 	if err != nil {
@@ -279,7 +280,7 @@ func (s *UpSession) Start(ctx context.Context, report func(Progress)) (*Status, 
 	if err != nil {
 		return nil, err
 	}
-	if !r.up() {
+	if !r.up() || r.sick(ctx) {
 		return s.fresh(ctx, r, report)
 	}
 	if err := r.renew(ctx, s.opts.Patience, report); err != nil {
@@ -305,6 +306,12 @@ func (s *UpSession) fresh(ctx context.Context, r *running, report func(Progress)
 
 func (s *UpSession) tryFresh(ctx context.Context, r *running, report func(Progress)) (*Status, error) {
 	report(Progress{ID: "compose"})
+	if len(r.containers) > 0 {
+		// Networks that changed are made anew only when nothing is on them.
+		if err := r.stack.Down(ctx, false); err != nil {
+			return nil, err
+		}
+	}
 	if err := r.stack.Recreate(ctx); err != nil {
 		return nil, s.w.portTaken(ctx, s.setup, err)
 	}

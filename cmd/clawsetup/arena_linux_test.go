@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -132,9 +133,11 @@ func (a *arena) push(o imagetest.ProxyOptions, shell bool) {
 		o.WorkingDir = "/"
 	}
 	o.Env = []string{"PATH=/bin"}
-	a.image, err = a.registry.PushProxy("test/"+strings.ToLower(strings.ReplaceAll(strings.ReplaceAll(a.t.Name(), "/", "-"), "_", "-")), "latest", o)
+	a.image, err = a.registry.PushProxy("test/"+strings.Trim(notInNames.ReplaceAllString(strings.ToLower(a.t.Name()), "-"), "-"), "latest", o)
 	check(a.t, err)
 }
+
+var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
 
 func busybox(t *testing.T) string {
 	t.Helper()

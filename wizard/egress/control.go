@@ -106,7 +106,7 @@ func get(ctx context.Context, method, address string) ([]byte, error) {
 		return nil, err
 	}
 	// The proxy variables of the environment are for the proxy, not for this.
-	client := http.Client{Transport: &http.Transport{Proxy: nil, DisableKeepAlives: true}}
+	client := http.Client{Transport: &http.Transport{Proxy: nil, DisableKeepAlives: true, DialContext: dialPatiently}}
 	resp, err := client.Do(req)
 	if err != nil {
 		return nil, err

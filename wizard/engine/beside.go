@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/pkg/stdcopy"
 
@@ -100,6 +101,18 @@ func (e *Engine) printed(ctx context.Context, id string) (string, error) {
 		return "", fmt.Errorf("reading what a container printed: %w", err)
 	}
 	return out.String(), nil
+}
+
+// Has tells whether there is something at path in a container's file system.
+func (e *Engine) Has(ctx context.Context, id, path string) (bool, error) {
+	_, err := e.api.ContainerStatPath(ctx, id, path)
+	if cerrdefs.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("looking for %s in container %.12s: %w", path, id, err)
+	}
+	return true, nil
 }
 
 // Folders are the folders that hold the paths: a path itself where it is a folder, else

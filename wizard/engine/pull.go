@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -97,6 +98,8 @@ func pullError(ref, why string) error {
 	return hint.With(fmt.Errorf("pulling %s: %s", text.Clean(ref, 200), text.Clean(why, 300)), "image-pull")
 }
 
+var layerID = regexp.MustCompile(`^[0-9a-f]{12,64}$`)
+
 // longestPullLine bounds one message of a pull, in bytes.
 const longestPullLine = 256 << 10
 
@@ -124,7 +127,8 @@ func readPull(r io.Reader, report func(Layer)) error {
 		if m.Error != "" {
 			return errors.New(text.Clean(m.Error, 300))
 		}
-		if m.ID != "" && report != nil {
+		// Other ids are names of what is pulled.
+		if layerID.MatchString(m.ID) && report != nil {
 			report(Layer{ID: text.Clean(m.ID, 20), Status: text.Clean(m.Status, 40), Current: max(m.Progress.Current, 0), Total: max(m.Progress.Total, 0)})
 		}
 	}
