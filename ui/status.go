@@ -40,6 +40,11 @@ func (u *UI) Status(s *wizard.Status, all bool) {
 	u.proofs(s.Results, all)
 }
 
+// Notes prints findings by themselves.
+func (u *UI) Notes(notes []wizard.Note) {
+	u.dialogue.lines(u.notes(u.dialogue.theme, notes, u.dialogue.width))
+}
+
 func (u *UI) container(c wizard.ContainerStatus) string {
 	s := u.T("status.container", c.State, c.Health, c.ID)
 	if c.Deaths > 0 {

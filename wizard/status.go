@@ -141,7 +141,7 @@ func (r *running) proofs(ctx context.Context, deaths map[string]int) ([]proof.Re
 		}
 		results = append(results, found...)
 	}
-	results = append(append(results, r.restarts(deaths)...), r.single())
+	results = append(append(results, r.restarts(deaths)...), r.single(), r.tried())
 	owner := r.owner()
 	results = append(results, owner...)
 	if len(proof.Failed(owner)) > 0 {
@@ -304,6 +304,15 @@ func (r *running) single() proof.Result {
 	out := proof.Result{Control: "I-02", Rule: "one-proxy"}
 	if n := len(r.of(templates.Service)); n > 1 {
 		out.Outcome, out.Detail = proof.Broken, fmt.Sprintf("there are %d containers of the proxy: the older ones know older secrets; clawsetup up removes them", n)
+	}
+	return out
+}
+
+// tried says when nobody knows what the image survives (E-01).
+func (r *running) tried() proof.Result {
+	out := proof.Result{Control: "E-01", Rule: "hardening-tried"}
+	if r.setup.Image.Hardening.Tried != r.setup.Image.Digest {
+		out.Outcome, out.Detail = proof.Unknown, "the image was not tried under the strictest profile: without a gateway there is no program to ask it with"
 	}
 	return out
 }

@@ -70,10 +70,15 @@ func (a *app) runUp(ctx context.Context, o *upOptions) (err error) {
 // only records a finding is not asked about.
 func (a *app) decideUp(ctx context.Context, u *ui.UI, s *wizard.UpSession) error {
 	plan, err := s.Plan(ctx)
-	if err != nil || plan.Empty() {
+	if err != nil {
 		return err
 	}
+	if plan.Empty() {
+		u.Notes(plan.Notes)
+		return nil
+	}
 	if s.Quiet(plan) {
+		u.Notes(plan.Notes)
 		return u.Work(ctx, "up", func(ctx context.Context, report func(wizard.Progress)) error {
 			_, err := s.Apply(ctx, plan, report)
 			return err
