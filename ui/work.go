@@ -127,6 +127,16 @@ func (w *work) mention() {
 func (w *work) report(p wizard.Progress) {
 	states := map[wizard.ProgressState]stepState{wizard.Begun: stepBegun, wizard.Durable: stepDone, wizard.Undone: stepUndone, wizard.Refused: stepUndone}
 	s := workStep{step: step{key: stepKey(p), text: w.u.progress(p), state: states[p.State]}, progress: p}
+	if send := w.keep(s); send != nil {
+		// Not under the lock: the screen takes it to draw.
+		send(workMsg{})
+	}
+}
+
+// keep remembers a step and says it line by line; on the full screen it returns how to
+// have it drawn.
+func (w *work) keep(s workStep) func(tea.Msg) {
+	p := s.progress
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	i := slices.IndexFunc(w.steps, func(x workStep) bool { return x.key == s.key && x.state == stepBegun })
@@ -140,12 +150,11 @@ func (w *work) report(p wizard.Progress) {
 	case w.u.o.JSON:
 		_ = w.u.Event(event{p.ID, p.State.String(), p.Args, p.Current, p.Total})
 	case w.u.mode == FullScreen:
-		if w.send != nil {
-			w.send(workMsg{})
-		}
+		return w.send
 	case p.State != wizard.Begun:
 		w.u.dialogue.printf("%s\n", w.u.progressLine(w.u.dialogue.theme, p))
 	}
+	return nil
 }
 
 // last leaves what was done behind when the screen is gone: without the layers.

@@ -16,6 +16,7 @@ import (
 
 const (
 	loginUnit  = "clawsetup.service"
+	loginWants = "default.target.d"
 	loginLabel = "io.github.clawsetup.up"
 )
 
@@ -42,7 +43,7 @@ func (w *Wizard) loginFiles(l LoginSetup) ([]loginFile, error) {
 		dir := filepath.Join(filepath.Dir(w.Paths.Config), "systemd", "user")
 		return []loginFile{
 			{filepath.Join(dir, loginUnit), unit},
-			{filepath.Join(dir, "default.target.d", "clawsetup.conf"), templates.SystemdWants(loginUnit)},
+			{filepath.Join(dir, loginWants, "clawsetup.conf"), templates.SystemdWants(loginUnit)},
 		}, nil
 	case "darwin":
 		agent, err := templates.LaunchAgent(login, loginLabel)

@@ -332,7 +332,7 @@ func (s *UpSession) proved(ctx context.Context, report func(Progress)) (*Status,
 	if broken := status.Broken(); len(broken) > 0 {
 		return status, hint.With(fmt.Errorf("%w: %w", ErrNotProved, joined(broken)), "not-proved")
 	}
-	report(Progress{ID: "prove", Args: []any{len(status.Results)}, State: Durable})
+	report(Progress{ID: "prove", State: Durable})
 	return status, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
@@ -123,6 +124,8 @@ func (a *arena) push(o imagetest.ProxyOptions, shell bool) {
 		{Name: "proxy", Mode: 0o755, Content: read(filepath.Join(filepath.Dir(a.program), "proxy"))},
 		{Name: "etc/ssl/certs/ca-certificates.crt", Mode: 0o644, Content: a.hosts.authority},
 	}
+	// The engine keeps layers: each image has one of its own.
+	files = append(files, imagetest.File{Name: "etc/made-for", Mode: 0o644, Content: []byte(a.t.Name() + rand.Text())})
 	if shell {
 		files = append(files, imagetest.File{Name: "bin/sh", Mode: 0o755, Content: read(busybox(a.t))})
 	}

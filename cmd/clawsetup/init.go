@@ -21,6 +21,9 @@ type initOptions struct {
 	allowPrivate, trustFirstUse bool
 	newJournal                  bool
 	dryRun, yes, json           bool
+
+	up           bool
+	allowRelaxed bool
 }
 
 // initAnswers are the flags whose value is the answer to the question of the same
@@ -48,6 +51,8 @@ func (a *app) initCommand(u *ui.UI) *cobra.Command {
 	f.BoolVar(&o.dryRun, "dry-run", false, u.T("flag.dry-run"))
 	f.BoolVar(&o.yes, "yes", false, u.T("flag.yes"))
 	f.BoolVar(&o.json, "json", false, u.T("flag.json"))
+	f.BoolVar(&o.up, "up", false, u.T("flag.up"))
+	f.BoolVar(&o.allowRelaxed, "allow-relaxed", false, u.T("flag.allow-relaxed"))
 	completeInit(c)
 	return c
 }
@@ -76,7 +81,34 @@ func (a *app) runInit(ctx context.Context, o *initOptions) error {
 	if err != nil {
 		return err
 	}
-	return a.drive(ctx, u, s, "init", o.json, o.dryRun)
+	if o.dryRun && o.up {
+		return usageError{errors.New("--up: a dry run starts nothing")}
+	}
+	if err := a.drive(ctx, u, s, "init", o.json, o.dryRun); err != nil || o.dryRun {
+		return err
+	}
+	start, err := a.startNow(ctx, u, w, o)
+	if err != nil || !start {
+		return err
+	}
+	return a.runUp(ctx, &upOptions{allowRelaxed: o.allowRelaxed, yes: o.yes, json: o.json, wait: wizard.DefaultPatience})
+}
+
+// startNow tells whether the stack is to be started after the set-up: by flag, or by
+// the operator's word where there is an engine to start it.
+func (a *app) startNow(ctx context.Context, u *ui.UI, w *wizard.Wizard, o *initOptions) (bool, error) {
+	if o.up || !u.CanAsk() {
+		return o.up, nil
+	}
+	e, err := w.Engine(ctx)
+	if err != nil {
+		return false, nil //nolint:nilerr // the set-up is done; what remains to be run was said
+	}
+	if err := e.Close(); err != nil {
+		return false, fmt.Errorf("leaving the engine: %w", err)
+	}
+	answer, err := u.Decide(ctx, "start", "up", "no")
+	return answer == "up", err
 }
 
 func (a *app) initGiven(w *wizard.Wizard, u *ui.UI, o *initOptions) (wizard.Given, error) {
