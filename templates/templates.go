@@ -19,19 +19,19 @@ const (
 	// SecretProxyToken names the compose secret, and the file, that holds the
 	// token a client must show to the proxy (S-01).
 	SecretProxyToken = "proxy_token"
-	// GatewayService is the name of the gateway's service in the compose file, and
-	// GatewayProxyPort the TCP port on which the proxy finds its way out there.
-	GatewayService   = "gateway"
+	// GatewayService is the name of the gateway's service in the compose file.
+	GatewayService = "gateway"
+	// GatewayProxyPort is the TCP port on which the proxy finds its way out there.
 	GatewayProxyPort = 3128
-	// GatewayProgram is the only file in the gateway's image, and GatewayUser who it
-	// runs as.
+	// GatewayProgram is the only file in the gateway's image.
 	GatewayProgram = "/clawsetup"
-	GatewayUser    = "65532:65532"
+	// GatewayUser is who the gateway runs as.
+	GatewayUser = "65532:65532"
 	// LauncherPath is where a container without a shell finds the program that reads
 	// its secret files.
 	LauncherPath = "/run/clawsetup"
 	// SecretsPath is the folder of the secret files inside a container.
-	SecretsPath = "/run/secrets" //nolint:gosec // a folder, not a secret
+	SecretsPath = "/run/secrets"
 	// LabelManaged marks containers and networks that belong to clawsetup.
 	LabelManaged = "clawsetup.managed"
 	// LabelRole tells what a marked container does in the stack.

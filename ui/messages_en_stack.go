@@ -1,7 +1,7 @@
 package ui
 
 // stackEnglish are the words for the running stack: up, down, status.
-var stackEnglish = map[string]string{ //nolint:gosec // G101: words about secrets, not secrets
+var stackEnglish = map[string]string{
 	"cmd.up.short": "Start the proxy and prove what runs",
 	"cmd.up.long": "Fetches the pinned image, finds out in a container without a network what it survives, starts the stack with docker compose, and proves it: image, port, token, and every control of the compose file, against the engine and the kernel.\n\n" +
 		"On a running stack it replaces what is out of date, without losing a request. With the keyring store, the two secrets that the container needs are put into a folder that vanishes at reboot.",

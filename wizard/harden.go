@@ -204,7 +204,7 @@ func (n *negotiation) watch(ctx context.Context, set []Relaxed, user string) ([]
 	if err != nil {
 		return nil, err
 	}
-	defer t.end()
+	defer t.end(ctx)
 	if t.id == "" {
 		return nil, nil
 	}
@@ -264,7 +264,7 @@ func (n *negotiation) try(ctx context.Context, set []Relaxed) (attempt, error) {
 	if err != nil {
 		return attempt{}, err
 	}
-	defer t.end()
+	defer t.end(ctx)
 	a, err := t.judge(ctx)
 	if err == nil && a.ok {
 		n.tell(Durable, id, args...)
@@ -299,11 +299,11 @@ func (n *negotiation) start(ctx context.Context, c templates.Compose) (*trial, e
 	upErr := t.stack.Up(ctx)
 	containers, err := n.engine.Containers(context.WithoutCancel(ctx), c.Project)
 	if err != nil || ctx.Err() != nil {
-		t.end()
+		t.end(ctx)
 		return nil, errors.Join(ctx.Err(), err)
 	}
 	if len(containers) == 0 {
-		t.end()
+		t.end(ctx)
 		return nil, fmt.Errorf("making a container for the trial: %w", upErr)
 	}
 	t.id = containers[0].ID
@@ -314,9 +314,9 @@ func (n *negotiation) start(ctx context.Context, c templates.Compose) (*trial, e
 }
 
 // end removes the container and the files of a trial.
-func (t *trial) end() {
+func (t *trial) end(ctx context.Context) {
 	// The trial is over even when the operator left meanwhile.
-	_ = t.stack.Down(context.Background(), true) //nolint:contextcheck // see above
+	_ = t.stack.Down(context.WithoutCancel(ctx), true)
 	_ = t.n.w.removeTrial()
 }
 

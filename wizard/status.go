@@ -19,6 +19,7 @@ import (
 	"github.com/clawsetup/clawsetup/wizard/image"
 	"github.com/clawsetup/clawsetup/wizard/proc"
 	"github.com/clawsetup/clawsetup/wizard/proof"
+	"github.com/clawsetup/clawsetup/wizard/text"
 )
 
 // Status is what a stack is, proved as far as that can be done from here.
@@ -191,6 +192,10 @@ func (r *running) claims(ctx context.Context, id string) ([]proof.Result, error)
 		if id != "" && c.ID != id {
 			continue
 		}
+		if _, known := project.Services[c.Service()]; !known {
+			parts[i] = []proof.Result{{Control: "E-01", Rule: "services", Outcome: proof.Broken, Detail: "the stack holds a container of the service " + text.Clean(c.Service(), 40) + ", which the compose file does not name"}}
+			continue
+		}
 		wg.Go(func() {
 			claims, err := r.claimsOf(ctx, project, c)
 			if err != nil {
@@ -208,10 +213,7 @@ func (r *running) claims(ctx context.Context, id string) ([]proof.Result, error)
 }
 
 func (r *running) claimsOf(ctx context.Context, project *types.Project, c engine.Container) (proof.Claims, error) {
-	service, known := project.Services[c.Service()]
-	if !known {
-		return proof.Claims{}, fmt.Errorf("the stack holds a container of the service %q, which the compose file does not name", c.Service())
-	}
+	service := project.Services[c.Service()]
 	service.Name = c.Service()
 	claims := proof.Claims{Project: project, Service: service, Seccomp: templates.Seccomp()}
 	ref := r.setup.Egress.Gateway

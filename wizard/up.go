@@ -95,22 +95,27 @@ func (s *UpSession) pull(ctx context.Context, report func(Progress)) error {
 	if err != nil {
 		return err
 	}
-	login := ""
 	if s.image, err = s.engine.Inspect(ctx, ref); errors.Is(err, engine.ErrNoImage) {
-		r := &image.Resolver{Keychain: s.w.Keychain}
-		if login, err = r.Login(ctx, s.setup.Image.Reference); err != nil {
-			return err
-		}
-		report(Progress{ID: "pull", Args: []any{ref}})
-		s.image, err = s.engine.Pull(ctx, ref, login, func(l engine.Layer) {
-			report(Progress{ID: "layer", Args: []any{l.ID, l.Status}, State: layerState(l), Current: l.Current, Total: l.Total})
-		})
+		s.image, err = s.fetch(ctx, ref, report)
 	}
 	if err != nil {
 		return err
 	}
 	report(Progress{ID: "pull", Args: []any{ref}, State: Durable})
 	return nil
+}
+
+// fetch pulls an image that the engine does not have, with the operator's own login.
+func (s *UpSession) fetch(ctx context.Context, ref string, report func(Progress)) (engine.Image, error) {
+	r := &image.Resolver{Keychain: s.w.Keychain}
+	login, err := r.Login(ctx, s.setup.Image.Reference)
+	if err != nil {
+		return engine.Image{}, err
+	}
+	report(Progress{ID: "pull", Args: []any{ref}})
+	return s.engine.Pull(ctx, ref, login, func(l engine.Layer) {
+		report(Progress{ID: "layer", Args: []any{l.ID, l.Status}, State: layerState(l), Current: l.Current, Total: l.Total})
+	})
 }
 
 func layerState(l engine.Layer) ProgressState {

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -222,9 +223,7 @@ func (a *arena) status() wizard.Status {
 }
 
 func asExit(err error, target **exec.ExitError) bool {
-	e, ok := err.(*exec.ExitError)
-	*target = e
-	return ok
+	return errors.As(err, target)
 }
 
 // broken lists "control rule (service)" of what does not hold.

@@ -23,7 +23,7 @@ func TestRogueListeners(t *testing.T) {
 		check(t, err)
 		asked := false
 		go func() {
-			_ = http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { asked = asked || r.Header.Get("x-api-key") != "" }))
+			_ = http.Serve(l, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked = asked || r.Header.Get("x-api-key") != "" }))
 		}()
 		out := a.must(1, "up", "--yes", "--wait", "5s")
 		for _, want := range []string{"S-01", "listens on 127.0.0.1:" + a.port, "process "} {
@@ -62,7 +62,7 @@ func TestRogueListeners(t *testing.T) {
 		defer func() { _ = l.Close() }()
 		tokens := make(chan string, 10)
 		go func() {
-			_ = http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_ = http.Serve(l, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				if v := r.Header.Get("x-api-key"); v != "" {
 					tokens <- v
 				}

@@ -191,7 +191,7 @@ func (a *arena) haunts(value string) int {
 	for _, root := range []string{a.path("config"), a.path("state"), a.path("run"), filepath.Join(engineData, "containers")} {
 		_ = filepath.WalkDir(root, func(path string, e os.DirEntry, err error) error {
 			if err != nil || !e.Type().IsRegular() {
-				return nil
+				return nil //nolint:nilerr // what is gone holds nothing
 			}
 			if b, err := os.ReadFile(path); err == nil {
 				found(path, b)

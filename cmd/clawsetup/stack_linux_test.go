@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -382,7 +383,7 @@ func TestEngines(t *testing.T) {
 			}
 		})
 	}
-	t.Run("pinned version that fits", func(t *testing.T) {
+	t.Run("pinned version that fits", func(*testing.T) {
 		env := a.env
 		a.env = append([]string{"DOCKER_API_VERSION=1.41"}, env...)
 		defer func() { a.env = env }()
@@ -401,10 +402,10 @@ func sayWho(t *testing.T, version, system string) string {
 			fmt.Fprintf(w, `{"message":"client version %s is too new. Maximum supported API version is %s"}`, asked, version)
 			return
 		}
-		switch {
-		case version == "":
+		switch version {
+		case "":
 			w.WriteHeader(http.StatusNotFound)
-		case version == "?":
+		case "?":
 			fmt.Fprint(w, "<html>")
 		default:
 			fmt.Fprintf(w, `{"Version":"20.10.24","ApiVersion":%q,"Os":%q,"Arch":"amd64"}`, version, system)
@@ -508,5 +509,68 @@ func TestCanaryOfTheStack(t *testing.T) {
 	a.must(0, "down")
 	if n := a.haunts(arenaKey); n != 1 {
 		t.Errorf("after down the key is in %d places, not in the store alone", n)
+	}
+}
+
+// TestPrivateRegistry: the engine pulls with the operator's own docker login.
+func TestPrivateRegistry(t *testing.T) {
+	a := newArena(t)
+	dir := a.path("docker")
+	check(t, os.MkdirAll(dir, 0o700))
+	check(t, os.Symlink(filepath.Join(os.Getenv("DOCKER_CONFIG"), "cli-plugins"), filepath.Join(dir, "cli-plugins")))
+	login := func(password string) {
+		auth := base64.StdEncoding.EncodeToString([]byte("anna:" + password))
+		check(t, os.WriteFile(filepath.Join(dir, "config.json"), fmt.Appendf(nil, `{"auths":{%q:{"auth":%q}}}`, a.registry.Host(), auth), 0o600))
+	}
+	a.env = append(a.env, "DOCKER_CONFIG="+dir)
+	a.registry.RequireLogin("anna", "correct horse")
+	login("correct horse")
+	a.init()
+	login("wrong horse")
+	if out := a.must(1, "up", "--yes"); !strings.Contains(out, "docker login") || strings.Contains(out, "wrong horse") {
+		t.Errorf("a wrong login: %s", out)
+	}
+	login("correct horse")
+	a.up()
+}
+
+// TestUpgradeOfTheProgram: nobody is there to see another gateway: it stays. With
+// consent the new program's takes its place.
+func TestUpgradeOfTheProgram(t *testing.T) {
+	a := newArena(t)
+	a.init()
+	a.up()
+	before := a.status().Containers[0].ID
+	newer := a.path("clawsetup")
+	c := exec.Command("go", "build", "-ldflags", "-X main.version=9.9.9", "-o", newer, ".")
+	c.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	a.program = newer
+	a.must(0, "up")
+	if s := a.status(); !s.OK() || s.Containers[0].ID != before {
+		t.Errorf("unattended, the gateway changed; broken %q", broken(s.Results))
+	}
+	load := a.load(10)
+	a.up()
+	s := a.status()
+	if !s.OK() || s.Containers[0].ID == before {
+		t.Errorf("with consent the gateway did not change; broken %q", broken(s.Results))
+	}
+	close(load.stop) // the gateway itself was replaced: a gap that is said in the README
+	load.wg.Wait()
+}
+
+// TestForeignService: a container that is no part of the compose file.
+func TestForeignService(t *testing.T) {
+	a := newArena(t)
+	a.init()
+	a.up()
+	gateway := a.containers()[0].Image
+	id := docker(t, "run", "--detach", "--label", "com.docker.compose.project="+a.project(), "--label", "com.docker.compose.service=miner", gateway, "egress", "--allow", "https://"+apiHost+":443", "--forward", "x:1")
+	t.Cleanup(func() { docker(t, "rm", "--force", id) })
+	if got := broken(a.status().Results); !slices.Equal(got, []string{"E-01 services"}) {
+		t.Errorf("broken %q", got)
 	}
 }

@@ -31,8 +31,13 @@ func (g *Gateway) controlHandler() http.Handler {
 }
 
 func writeJSON(w http.ResponseWriter, s Status) {
+	b, err := json.Marshal(s)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(s)
+	_, _ = w.Write(b)
 }
 
 // Control speaks to the gateway at address, ControlAddress in its container.

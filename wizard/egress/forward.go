@@ -2,7 +2,6 @@ package egress
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"log"
@@ -82,13 +81,11 @@ func unavailable(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 		return // the client is gone
 	}
-	body, _ := json.Marshal(map[string]any{"type": "error", "error": map[string]string{
-		"type": "overloaded_error", "message": "clawsetup: the proxy cannot be reached",
-	}})
+	const body = `{"type":"error","error":{"type":"overloaded_error","message":"clawsetup: the proxy cannot be reached"}}`
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Retry-After", "1")
 	w.WriteHeader(http.StatusServiceUnavailable)
-	_, _ = w.Write(body)
+	_, _ = io.WriteString(w, body)
 }
 
 // ServeHTTP forwards one request to the container that is in use when it comes.

@@ -183,7 +183,8 @@ func networks(s *subject) string {
 	}
 	for name := range s.got.NetworkSettings.Networks {
 		inner, ours := strings.CutPrefix(name, s.Project.Name+"_")
-		if _, claimed := s.Service.Networks[inner]; !(ours && claimed) && !(name == "none" && s.Service.NetworkMode == "none") {
+		_, claimed := s.Service.Networks[inner]
+		if alone := name == "none" && s.Service.NetworkMode == "none"; !alone && (!ours || !claimed) {
 			return "it is on the network " + name
 		}
 	}
@@ -285,10 +286,8 @@ func unexpected(s *subject) string {
 func restart(s *subject) string {
 	want, count, _ := strings.Cut(s.Service.Restart, ":")
 	p := s.got.HostConfig.RestartPolicy
-	if want == "" {
-		want = "no"
-	}
-	if string(p.Name) != want && !(want == "no" && p.Name == "") || want == string(container.RestartPolicyOnFailure) && fmt.Sprint(p.MaximumRetryCount) != count {
+	never := string(container.RestartPolicyDisabled)
+	if orElse(string(p.Name), never) != orElse(want, never) || want == string(container.RestartPolicyOnFailure) && fmt.Sprint(p.MaximumRetryCount) != count {
 		return "it is not restarted as the file says"
 	}
 	return ""

@@ -111,6 +111,7 @@ func owned(system proc.System, l proc.Listener, port uint16, ip string) (Outcome
 		}
 		return Unknown, fmt.Sprintf("the engine says so; the process of user %d that listens is not visible without root's rights", l.UID)
 	}
+	outcome, detail := Unknown, ""
 	for _, p := range owners {
 		name := filepath.Base(strings.TrimSuffix(p.Path, " (deleted)"))
 		switch {
@@ -120,11 +121,16 @@ func owned(system proc.System, l proc.Listener, port uint16, ip string) (Outcome
 			return Broken, fmt.Sprintf("process %d, %s, listens on 127.0.0.1:%d: it is no relay of the engine", p.PID, text.Clean(p.Path, 80), port)
 		case name == "docker-proxy" && !leadsTo(p.Args, port, ip):
 			return Broken, fmt.Sprintf("the engine's relay for 127.0.0.1:%d leads to another container", port)
-		case name != "docker-proxy":
-			return Unknown, fmt.Sprintf("process %d, %s, is a relay of the engine; to which container it leads is not shown", p.PID, name)
+		case name == "docker-proxy":
+			outcome = Held // the engine itself may hold the socket as well
+		default:
+			detail = fmt.Sprintf("process %d, %s, is a relay of the engine; to which container it leads is not shown", p.PID, name)
 		}
 	}
-	return Held, ""
+	if outcome == Held {
+		return Held, ""
+	}
+	return outcome, detail
 }
 
 // leadsTo reads the arguments that dockerd gives docker-proxy (libnetwork,

@@ -105,8 +105,8 @@ func refused(rule, what string, status int, err error) Result {
 	return r
 }
 
-// ask sends one question with the token, as x-api-key and as Bearer; withHeader says
-// that the headers are sent even when the token is empty.
+// ask sends one question with the token as x-api-key; withHeader says that the header
+// is sent, even with an empty token.
 func (c *Client) ask(ctx context.Context, method, path, body string, token secrets.Secret, withHeader bool) (int, error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.Base+path, strings.NewReader(body))
 	if err != nil {
