@@ -5,6 +5,8 @@ import (
 	"encoding/xml"
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Login is what starts the stack when the operator logs in.
@@ -18,14 +20,20 @@ type Login struct {
 
 func (l Login) check() error {
 	for name, v := range map[string]string{"the program's path": l.Executable, "DOCKER_HOST": l.DockerHost} {
-		if strings.ContainsAny(v, "\n\r\x00") {
-			return fmt.Errorf("the start at login: %s: %w: more than one line", name, ErrValue)
+		if !utf8.ValidString(v) || strings.ContainsFunc(v, unwritable) {
+			return fmt.Errorf("the start at login: %s: %w: more than one line, or what neither systemd nor XML can hold", name, ErrValue)
 		}
 	}
-	if l.Executable == "" {
-		return fmt.Errorf("the start at login: the program's path: %w: empty", ErrValue)
+	if !strings.HasPrefix(l.Executable, "/") {
+		return fmt.Errorf("the start at login: the program's path: %w: not absolute", ErrValue)
 	}
 	return nil
+}
+
+// unwritable are the characters that a unit file or XML has no way to write: control
+// characters and Unicode's noncharacters.
+func unwritable(r rune) bool {
+	return unicode.IsControl(r) || unicode.Is(unicode.Noncharacter_Code_Point, r)
 }
 
 // SystemdUnit is a unit of the user's own service manager. It tries again for some
@@ -48,7 +56,7 @@ StartLimitBurst=20
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-` + environment + `ExecStart=` + quoteUnit(l.Executable) + ` up --plain
+` + environment + `ExecStart=` + l.commandLine() + `
 Restart=on-failure
 RestartSec=15
 NoNewPrivileges=yes
@@ -62,11 +70,21 @@ func SystemdWants(unit string) []byte {
 	return []byte("# Written by clawsetup up --on-login; clawsetup down --on-login takes it away.\n[Unit]\nWants=" + unit + "\n")
 }
 
-// quoteUnit is one word of a unit file: "%" begins a specifier there, "$" a variable
-// (systemd.unit, systemd.service: "Command lines").
+// commandLine is what systemd starts. It refuses a program whose path has a quote or a
+// backslash, however quoted ("Executable name contains special characters"); a shell
+// does not. "$" begins a variable in an argument, not in the program's path
+// (systemd.service: "Command lines").
+func (l Login) commandLine() string {
+	if strings.ContainsAny(l.Executable, `"'\`) {
+		return `/bin/sh -c "exec \"$$0\" up --plain" ` + quoteUnit(strings.ReplaceAll(l.Executable, "$", "$$"))
+	}
+	return quoteUnit(l.Executable) + " up --plain"
+}
+
+// quoteUnit is one word of a unit file, where "%" begins a specifier (systemd.unit,
+// systemd.syntax: "Quoting").
 func quoteUnit(s string) string {
-	s = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "%", "%%", "$", "$$").Replace(s)
-	return `"` + s + `"`
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "%", "%%").Replace(s) + `"`
 }
 
 // LaunchAgent is a property list for launchd, with that label.

@@ -3,6 +3,7 @@ package ui
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -26,12 +27,15 @@ func (u *UI) Decide(ctx context.Context, id string, options ...string) (string, 
 	r.ask(q)
 	for {
 		a, err := r.reply(ctx, q)
+		var wrong problem
 		switch {
 		case errors.Is(err, io.EOF), errors.Is(err, errBack), ctx.Err() != nil:
 			r.say("")
 			return safe, nil
-		case err != nil:
+		case errors.As(err, &wrong):
 			r.refuse(err)
+		case err != nil: // asking again would fail again, for ever
+			return safe, fmt.Errorf("reading the answer: %w", err)
 		case a.Value == "":
 			return safe, nil
 		default:

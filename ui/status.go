@@ -25,11 +25,11 @@ func (u *UI) Status(s *wizard.Status, all bool) {
 	u.pair("status.engine", s.Engine)
 	u.pair("status.digest", s.Digest)
 	for _, c := range s.Containers {
-		u.report.printf("  %s  %s\n", pad(text.Clean(c.Service, 40), labelWidth), u.container(c))
+		u.report.lines(hangLines("  "+pad(text.Clean(c.Service, 40), labelWidth)+"  ", u.container(c), u.report.width))
 	}
 	for _, name := range []string{"opus", "sonnet", "haiku"} {
 		if id := s.Models[name]; id != "" {
-			u.report.printf("  %s  %s\n", pad(name, labelWidth), text.Clean(id, 80))
+			u.report.lines(hangLines("  "+pad(name, labelWidth)+"  ", text.Clean(id, 80), u.report.width))
 		}
 	}
 	u.pair("status.egress", u.T("status.egress-"+s.Egress))

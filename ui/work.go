@@ -17,6 +17,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/clawsetup/clawsetup/wizard"
+	"github.com/clawsetup/clawsetup/wizard/hint"
 )
 
 // Work does something long that asks nothing, and shows how far it is: on the full
@@ -27,7 +28,7 @@ func (u *UI) Work(ctx context.Context, title string, do func(context.Context, fu
 	defer stop()
 	w := &work{u: u, title: title}
 	err := w.run(ctx, do)
-	return interrupted(ctx.Err() != nil, err)
+	return interrupted(ctx.Err() != nil || w.left, err)
 }
 
 // CanAsk tells whether somebody is there to answer.
@@ -56,6 +57,8 @@ type event struct {
 type work struct {
 	u     *UI
 	title string
+	// left tells that the operator stopped it on the screen.
+	left bool
 
 	mu    sync.Mutex
 	steps []workStep
@@ -77,7 +80,7 @@ func (w *work) run(ctx context.Context, do func(context.Context, func(wizard.Pro
 	go func() {
 		defer func() {
 			if r := recover(); r != nil {
-				done <- caught("working", r)
+				done <- hint.With(caught("working", r), "internal")
 			}
 		}()
 		done <- do(ctx, w.report)
@@ -194,10 +197,10 @@ func (w *work) draw(ctx context.Context, cancel func(), done chan error) error {
 		cancel()
 	}
 	<-finished
-	if err != nil && result == nil {
-		return fmt.Errorf("drawing on the terminal: %w", err)
+	if err != nil {
+		err = fmt.Errorf("drawing on the terminal: %w", err)
 	}
-	return errors.Join(result)
+	return errors.Join(err, result)
 }
 
 // workScreen is the full screen of work, a tea.Model.
@@ -222,13 +225,15 @@ func (m *workScreen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tickMsg:
 		m.frame++
 		return m, tick(nil)
+	case workMsg:
+		m.waiting = "" // work that goes on waits for nobody
 	case waitingMsg:
 		m.waiting = string(msg)
 	case signalMsg:
 		m.leaving = true
 	case tea.KeyMsg:
 		if msg.String() == "ctrl+c" {
-			m.leaving = true
+			m.leaving, m.left = true, true
 			m.cancel()
 		}
 	}
@@ -289,7 +294,8 @@ func (m *workScreen) bar(s workStep) string {
 	case s.state == stepDone:
 		filled = barWidth
 	case s.progress.Total > 0:
-		filled = int(min(s.progress.Current, s.progress.Total) * barWidth / s.progress.Total)
+		share := float64(s.progress.Current) / float64(s.progress.Total) // their product may be too large
+		filled = int(barWidth * min(max(share, 0), 1))
 	}
 	return m.t.accent.Render(strings.Repeat("█", filled)) + m.t.faint.Render(strings.Repeat("░", barWidth-filled)) + " " + s.text
 }

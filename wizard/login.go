@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"github.com/clawsetup/clawsetup/templates"
-	"github.com/clawsetup/clawsetup/wizard/files"
 	"github.com/clawsetup/clawsetup/wizard/hint"
 	"github.com/clawsetup/clawsetup/wizard/journal"
 )
@@ -92,23 +91,17 @@ func (p *planner) login(s Setup) error {
 // NoLoginSession takes the start at login away again.
 type NoLoginSession struct {
 	noQuestions
-	w     *Wizard
-	setup Setup
-	basis files.File
-	start []Note
+	standing
+	w *Wizard
 }
 
 // NewNoLogin starts clawsetup down --on-login.
 func (w *Wizard) NewNoLogin(ctx context.Context) (*NoLoginSession, error) {
-	recovered, err := w.Recover(ctx)
+	p, err := w.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	setup, basis, err := w.present()
-	if err != nil {
-		return nil, err
-	}
-	return &NoLoginSession{w: w, setup: *setup, basis: basis, start: recovered}, nil
+	return &NoLoginSession{standing: p, w: w}, nil
 }
 
 // Preflight implements Session.
@@ -119,11 +112,7 @@ func (s *NoLoginSession) Missing(context.Context) [][]string { return nil }
 
 // Plan implements Session.
 func (s *NoLoginSession) Plan(ctx context.Context) (*Plan, error) {
-	v, err := s.w.openVault(ctx, s.setup.Store, s.setup.StackDir(s.w.Paths))
-	if err != nil {
-		return nil, err
-	}
-	p, err := s.w.newPlanner(ctx, v, s.basis)
+	p, err := s.planner(ctx, s.w)
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/clawsetup/clawsetup/wizard/files"
 	"github.com/clawsetup/clawsetup/wizard/hint"
 	"github.com/clawsetup/clawsetup/wizard/journal"
 )
@@ -17,15 +16,14 @@ var ErrNoRollback = errors.New("is no state to go back to")
 // RollbackSession puts the files back to what they were after a record. Secrets
 // stay as they are: the old ones were forgotten on purpose.
 type RollbackSession struct {
+	noQuestions
+	standing
 	w       *Wizard
 	seq     uint64
 	vault   *vault
-	basis   files.File // setup.yaml, as the session found it
 	targets []touched
-	setup   Setup
 	// consents are the risks that the older set-up brings back.
 	consents []Note
-	start    []Note
 }
 
 // NewRollback starts the rollback to the state after record seq. A dry run leaves
@@ -55,7 +53,7 @@ func (w *Wizard) NewRollback(ctx context.Context, seq uint64, dryRun bool) (*Rol
 		return nil, hint.With(err, "history-list")
 	}
 	targets := touchedSince(records, at)
-	return &RollbackSession{w: w, seq: seq, basis: basis, vault: h.vault, targets: targets, setup: *setup, start: start}, nil
+	return &RollbackSession{standing: standing{*setup, basis, start}, w: w, seq: seq, vault: h.vault, targets: targets}, nil
 }
 
 // stateAt is record seq, if it belongs to a transaction that was committed.
@@ -77,20 +75,6 @@ func (s *RollbackSession) Preflight(context.Context) []Note { return s.start }
 
 // Missing implements Session.
 func (s *RollbackSession) Missing(context.Context) [][]string { return nil }
-
-// Next implements Session: a rollback has no questions.
-func (s *RollbackSession) Next(context.Context) (*Question, error) { return nil, nil }
-
-// Steps is the path that a screen shows: a rollback has none of its own.
-func (s *RollbackSession) Steps() []Step { return []Step{} }
-
-// Answer implements Session.
-func (s *RollbackSession) Answer(context.Context, *Question, Answer) error {
-	return errors.New("a rollback has no questions")
-}
-
-// Back implements Session.
-func (s *RollbackSession) Back() bool { return false }
 
 // Plan implements Session.
 func (s *RollbackSession) Plan(ctx context.Context) (*Plan, error) {

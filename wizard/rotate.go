@@ -29,30 +29,21 @@ type RotateOptions struct {
 
 // RotateSession replaces the API key, the proxy token or both.
 type RotateSession struct {
+	standing
 	w     *Wizard
 	opts  RotateOptions
-	setup Setup
-	basis files.File // setup.yaml, as the session found it
 	store secrets.Store
 	key   secrets.Secret // proved
 	notes []Note
-	start []Note
 }
 
 // NewRotate starts rotate-key on the present set-up.
 func (w *Wizard) NewRotate(ctx context.Context, opts RotateOptions) (*RotateSession, error) {
-	recovered, err := w.Recover(ctx)
+	p, err := w.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	setup, basis, err := w.present()
-	if err != nil {
-		return nil, err
-	}
-	return &RotateSession{
-		w: w, opts: opts, setup: *setup, basis: basis, start: recovered,
-		store: w.store(setup.Store, setup.StackDir(w.Paths)),
-	}, nil
+	return &RotateSession{standing: p, w: w, opts: opts, store: w.store(p.setup.Store, p.setup.StackDir(w.Paths))}, nil
 }
 
 // present is the Setup on this host and its file, ErrNoSetup when there is none.
@@ -148,11 +139,7 @@ func (s *RotateSession) Back() bool {
 
 // Plan implements Session.
 func (s *RotateSession) Plan(ctx context.Context) (*Plan, error) {
-	v, err := s.w.openVault(ctx, s.setup.Store, s.setup.StackDir(s.w.Paths))
-	if err != nil {
-		return nil, err
-	}
-	p, err := s.w.newPlanner(ctx, v, s.basis)
+	p, err := s.planner(ctx, s.w)
 	if err != nil {
 		return nil, err
 	}

@@ -13,10 +13,8 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/clawsetup/clawsetup/secrets"
-	"github.com/clawsetup/clawsetup/templates"
 	"github.com/clawsetup/clawsetup/wizard/files"
 	"github.com/clawsetup/clawsetup/wizard/hint"
-	"github.com/clawsetup/clawsetup/wizard/image"
 	"github.com/clawsetup/clawsetup/wizard/text"
 )
 
@@ -104,38 +102,6 @@ type ImageSetup struct {
 	Hardening HardeningSetup `yaml:"hardening,omitempty"`
 }
 
-// HardeningSetup is what was found out by trying the image with dummy secrets in a
-// container without a network (E-01).
-type HardeningSetup struct {
-	// Tried is the digest that was tried; of another image nothing is known.
-	Tried string `yaml:"tried,omitempty"`
-	// Relaxed are the controls that the image cannot live with.
-	Relaxed []Relaxed `yaml:"relaxed,omitempty"`
-}
-
-// Relaxed is one control that was given up for an image, and why.
-type Relaxed struct {
-	What    Relaxation `yaml:"what" json:"what"`
-	Path    string     `yaml:"path,omitempty" json:"path,omitempty"`
-	Control string     `yaml:"control" json:"control"`
-	Why     string     `yaml:"why" json:"why"`
-}
-
-// Relaxation names a control that can be given up for an image.
-type Relaxation string
-
-// The relaxations, in the order in which they are tried.
-const (
-	// RelaxLauncher: the image has no shell; clawsetup is mounted to read the secrets.
-	RelaxLauncher Relaxation = "launcher"
-	// RelaxTmpfs: the image writes to a folder, which becomes a temporary one.
-	RelaxTmpfs Relaxation = "tmpfs"
-	// RelaxSeccomp: the engine's own system call filter in place of ours.
-	RelaxSeccomp Relaxation = "seccomp"
-	// RelaxRoot: the image runs as root, without capabilities.
-	RelaxRoot Relaxation = "root"
-)
-
 // LoginSetup says whether the stack is started when the operator logs in.
 type LoginSetup struct {
 	Start bool `yaml:"start,omitempty"`
@@ -214,102 +180,6 @@ func ParseSetup(b []byte) (Setup, error) {
 	return s, s.check()
 }
 
-// check refuses what would later reach a file or a command line unseen.
-func (s Setup) check() error {
-	if s.Version != SetupVersion {
-		return fmt.Errorf("version: %d is not %d", s.Version, SetupVersion)
-	}
-	if s.Store != "" && s.Store != secrets.KindKeyring && s.Store != secrets.KindDocker {
-		return fmt.Errorf("store: %q is neither keyring nor docker", text.Clean(string(s.Store), 40))
-	}
-	if s.Port < 0 || s.Port > 65535 {
-		return fmt.Errorf("port: %d is not between 1 and 65535", s.Port)
-	}
-	if d := s.Claude.RetentionDays; d < 0 || d > longestRetention {
-		return fmt.Errorf("claude.retention_days: %d is not between 0 and %d", d, longestRetention)
-	}
-	if s.Image.Digest != "" {
-		if _, err := image.ParseDigest(s.Image.Digest); err != nil {
-			return fmt.Errorf("image.digest: %w", err)
-		}
-	}
-	if err := s.checkHardening(); err != nil {
-		return err
-	}
-	for i, d := range s.Image.KnownGood {
-		if _, err := image.ParseDigest(d); err != nil {
-			return fmt.Errorf("image.known_good, entry %d: %w", i+1, err)
-		}
-	}
-	if s.Key.Added != "" {
-		if _, err := time.Parse(time.DateOnly, s.Key.Added); err != nil {
-			return fmt.Errorf("key.added: %q is not a date like 2026-11-22", text.Clean(s.Key.Added, 40))
-		}
-	}
-	for name, v := range s.strings() {
-		if v != text.Clean(v, 4096) {
-			return fmt.Errorf("%s: holds control or invisible characters", name)
-		}
-	}
-	for name, p := range map[string]string{"dir": s.Dir, "openclaw.config": s.OpenClaw.Config, "claude.path": s.Claude.Path, "image.cosign_key": s.Image.CosignKey} {
-		if p != "" && !filepath.IsAbs(p) {
-			return fmt.Errorf("%s: %q is not an absolute path", name, text.Clean(p, 200))
-		}
-	}
-	return nil
-}
-
-func (s Setup) checkHardening() error {
-	for name, d := range map[string]string{"image.hardening.tried": s.Image.Hardening.Tried, "egress.gateway": s.Egress.Gateway} {
-		if d == "" {
-			continue
-		}
-		if _, err := image.ParseDigest(d); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-	}
-	for i, r := range s.Image.Hardening.Relaxed {
-		where := fmt.Sprintf("image.hardening.relaxed, entry %d", i+1)
-		if !slices.Contains(relaxations, r.What) {
-			return fmt.Errorf("%s: %q is no relaxation", where, text.Clean(string(r.What), 40))
-		}
-		if (r.What == RelaxTmpfs) != (r.Path != "") {
-			return fmt.Errorf("%s: a path goes with %s alone", where, RelaxTmpfs)
-		}
-		if r.Path != "" {
-			if err := templates.CheckTmpfs(r.Path); err != nil {
-				return fmt.Errorf("%s: %w", where, err)
-			}
-		}
-		if r.Control != text.Clean(r.Control, 20) || r.Why != text.Clean(r.Why, longestWhy) {
-			return fmt.Errorf("%s: holds control or invisible characters", where)
-		}
-	}
-	return nil
-}
-
-// longestWhy bounds the reason of a relaxation, in characters.
-const longestWhy = 300
-
-var relaxations = []Relaxation{RelaxLauncher, RelaxTmpfs, RelaxSeccomp, RelaxRoot}
-
-// relaxed tells whether a control was given up for the present image.
-func (s Setup) relaxed(what Relaxation) bool {
-	return slices.ContainsFunc(s.Image.Hardening.Relaxed, func(r Relaxed) bool { return r.What == what })
-}
-
-func (s Setup) strings() map[string]string {
-	return map[string]string{
-		"api.base": s.API.Base, "key.label": s.Key.Label, "key.fingerprint": s.Key.Fingerprint,
-		"models.preset": s.Models.Preset, "models.big.id": s.Models.Big.ID,
-		"models.middle.id": s.Models.Middle.ID, "models.small.id": s.Models.Small.ID,
-		"image.reference": s.Image.Reference, "image.trust": s.Image.Trust, "image.cosign_key": s.Image.CosignKey,
-		"image.run_as": s.Image.RunAs, "dir": s.Dir, "openclaw.mode": s.OpenClaw.Mode,
-		"openclaw.config": s.OpenClaw.Config, "claude.path": s.Claude.Path, "claude.version": s.Claude.Version,
-		"claude.sha256": s.Claude.SHA256, "login.docker_host": s.Login.DockerHost,
-	}
-}
-
 // LoadSetup reads the Setup at path; nil when there is none.
 func (w *Wizard) LoadSetup(path string) (*Setup, error) {
 	s, _, err := w.loadSetup(path)
@@ -375,17 +245,6 @@ func (s Setup) consents(before Setup) []Note {
 		seen[m.ID] = true
 	}
 	return out
-}
-
-// same tells whether two relaxations give up the same thing.
-func (r Relaxed) same(other Relaxed) bool { return r.What == other.What && r.Path == other.Path }
-
-func (r Relaxed) note() Note {
-	n := Note{ID: "relaxed-" + string(r.What), State: Attention, Args: []any{r.Why}}
-	if r.Path != "" {
-		n.Args = []any{r.Path, r.Why}
-	}
-	return n
 }
 
 // ProxyURL is where Claude Code finds the proxy: the literal address, since

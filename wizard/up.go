@@ -9,7 +9,6 @@ import (
 
 	"github.com/clawsetup/clawsetup/templates"
 	"github.com/clawsetup/clawsetup/wizard/engine"
-	"github.com/clawsetup/clawsetup/wizard/files"
 	"github.com/clawsetup/clawsetup/wizard/hint"
 	"github.com/clawsetup/clawsetup/wizard/image"
 	"github.com/clawsetup/clawsetup/wizard/journal"
@@ -35,11 +34,9 @@ const DefaultPatience = time.Minute
 // survives, the Session's Plan makes the files say so, and Start runs it and proves it.
 type UpSession struct {
 	noQuestions
+	standing
 	w      *Wizard
 	opts   UpOptions
-	setup  Setup
-	basis  files.File // setup.yaml, as the session found it
-	start  []Note
 	engine *engine.Engine
 	image  engine.Image
 	notes  []Note
@@ -47,18 +44,14 @@ type UpSession struct {
 
 // NewUp starts clawsetup up on the present set-up.
 func (w *Wizard) NewUp(ctx context.Context, opts UpOptions) (*UpSession, error) {
-	recovered, err := w.Recover(ctx)
-	if err != nil {
-		return nil, err
-	}
-	setup, basis, err := w.present()
+	p, err := w.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if opts.Patience == 0 {
 		opts.Patience = DefaultPatience
 	}
-	return &UpSession{w: w, opts: opts, setup: *setup, basis: basis, start: recovered}, nil
+	return &UpSession{standing: p, w: w, opts: opts}, nil
 }
 
 // Close ends the connection to the engine.
@@ -200,11 +193,7 @@ func (s *UpSession) Plan(ctx context.Context) (*Plan, error) {
 			s.setup.Login.DockerHost = e.Host
 		}
 	}
-	v, err := s.w.openVault(ctx, s.setup.Store, s.setup.StackDir(s.w.Paths))
-	if err != nil {
-		return nil, err
-	}
-	p, err := s.w.newPlanner(ctx, v, s.basis)
+	p, err := s.planner(ctx, s.w)
 	if err != nil {
 		return nil, err
 	}

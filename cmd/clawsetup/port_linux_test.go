@@ -99,7 +99,7 @@ func TestRogueListeners(t *testing.T) {
 		}
 		check(t, err)
 		defer func() { _ = l.Close() }()
-		go relay(l, gateway+":8082")
+		go relay(l, "tcp", gateway+":8082")
 		if status, _, err := a.ask(a.token(), `{}`); err != nil || status != http.StatusUnprocessableEntity {
 			t.Fatalf("the relay does not lead to the proxy: %d %v", status, err)
 		}
@@ -116,7 +116,7 @@ func TestRogueListeners(t *testing.T) {
 }
 
 // relay leads every connection of l to address.
-func relay(l net.Listener, address string) {
+func relay(l net.Listener, network, address string) {
 	for {
 		c, err := l.Accept()
 		if err != nil {
@@ -124,7 +124,7 @@ func relay(l net.Listener, address string) {
 		}
 		go func() {
 			defer func() { _ = c.Close() }()
-			up, err := net.Dial("tcp", address)
+			up, err := net.Dial(network, address)
 			if err != nil {
 				return
 			}

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -354,7 +353,7 @@ func TestEngines(t *testing.T) {
 		l, err := net.Listen("tcp4", "127.0.0.1:0")
 		check(t, err)
 		defer func() { _ = l.Close() }()
-		go relayUnix(l, strings.TrimPrefix(socket, "unix://"))
+		go relay(l, "unix", strings.TrimPrefix(socket, "unix://"))
 		env := a.env
 		a.env = []string{"DOCKER_HOST=tcp://" + l.Addr().String()}
 		defer func() { a.env = env }()
@@ -413,26 +412,6 @@ func sayWho(t *testing.T, version, system string) string {
 	}))
 	t.Cleanup(s.Close)
 	return s.Listener.Addr().String()
-}
-
-// relayUnix leads every connection of l to a Unix socket.
-func relayUnix(l net.Listener, socket string) {
-	for {
-		c, err := l.Accept()
-		if err != nil {
-			return
-		}
-		go func() {
-			defer func() { _ = c.Close() }()
-			up, err := net.Dial("unix", socket)
-			if err != nil {
-				return
-			}
-			defer func() { _ = up.Close() }()
-			go func() { _, _ = io.Copy(up, c) }()
-			_, _ = io.Copy(c, up)
-		}()
-	}
 }
 
 // TestPace: what is promised of the time that up and status take.
