@@ -42,7 +42,7 @@ var stackEnglish = map[string]string{
 	"option.start.up": "start it now",
 	"option.start.no": "not now",
 
-	"progress.engine":        "Docker {0} at {1}, compose {2}",
+	"progress.engine":        "{0} at {1}, compose {2}",
 	"progress.pull":          "image {0}",
 	"progress.layer":         "{0}  {1}",
 	"progress.gateway-image": "image of the gateway",

@@ -42,7 +42,7 @@ var stackRussian = map[string]string{
 	"option.start.up": "запустить сейчас",
 	"option.start.no": "не сейчас",
 
-	"progress.engine":        "Docker {0}, {1}, compose {2}",
+	"progress.engine":        "{0}, {1}, compose {2}",
 	"progress.pull":          "образ {0}",
 	"progress.layer":         "{0}  {1}",
 	"progress.gateway-image": "образ шлюза",

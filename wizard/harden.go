@@ -303,12 +303,13 @@ func (n *negotiation) start(ctx context.Context, c templates.Compose) (*trial, e
 		return nil, errors.Join(ctx.Err(), err)
 	}
 	if len(containers) == 0 {
-		t.end(ctx)
-		return nil, fmt.Errorf("making a container for the trial: %w", upErr)
+		// An engine may refuse an option already when the container is made.
+		t.refused = reason(upErr)
+		return t, nil
 	}
 	t.id = containers[0].ID
-	if st := containers[0].State; st.Error != "" && !st.Running {
-		t.refused = text.Clean(st.Error, 300)
+	if st := containers[0].State; upErr != nil && !st.Running {
+		t.refused = orElse(text.Clean(st.Error, 300), reason(upErr))
 	}
 	return t, nil
 }
@@ -376,6 +377,9 @@ func (t *trial) judge(ctx context.Context) (attempt, error) {
 
 // noShell tells whether the image lacks what the wrapper runs in.
 func (t *trial) noShell(ctx context.Context) bool {
+	if t.id == "" {
+		return false
+	}
 	there, err := t.n.engine.Has(ctx, t.id, "/bin/sh")
 	return err == nil && !there
 }

@@ -84,7 +84,7 @@ func (w *Wizard) statusOf(ctx context.Context, s Setup, e *engine.Engine) (*Stat
 		return nil, err
 	}
 	out := &Status{
-		Engine: e.Version + " " + e.Endpoint.Address(), URL: s.ProxyURL(), Containers: []ContainerStatus{}, Digest: s.Image.Digest,
+		Engine: e.Name + " " + e.Version + " " + e.Endpoint.Address(), URL: s.ProxyURL(), Containers: []ContainerStatus{}, Digest: s.Image.Digest,
 		Relaxed: append([]Relaxed{}, s.Image.Hardening.Relaxed...), Egress: egressRestricted, Running: r.up(), Results: []proof.Result{},
 	}
 	if s.Egress.Open {

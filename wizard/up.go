@@ -1,6 +1,7 @@
 package wizard
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -39,7 +40,10 @@ type UpSession struct {
 	opts   UpOptions
 	engine *engine.Engine
 	image  engine.Image
-	notes  []Note
+	// renamed is what the files call the gateway's image when this engine has another
+	// name for the very same one.
+	renamed string
+	notes   []Note
 }
 
 // NewUp starts clawsetup up on the present set-up.
@@ -72,7 +76,7 @@ func (s *UpSession) Prepare(ctx context.Context, report func(Progress)) error {
 	if s.engine, err = s.w.Engine(ctx); err != nil {
 		return err
 	}
-	report(Progress{ID: "engine", Args: []any{s.engine.Version, s.engine.Endpoint.Address(), version}, State: Durable})
+	report(Progress{ID: "engine", Args: []any{s.engine.Name + " " + s.engine.Version, s.engine.Endpoint.Address(), version}, State: Durable})
 	if err := s.pull(ctx, report); err != nil {
 		return err
 	}
@@ -133,8 +137,12 @@ func (s *UpSession) loadGateway(ctx context.Context, report func(Progress)) erro
 		return err
 	}
 	report(Progress{ID: "gateway-image"})
+	old := s.setup.Egress.Gateway
 	if s.setup.Egress.Gateway, err = s.engine.Load(ctx, g); err != nil {
 		return err
+	}
+	if g.Names(old) {
+		s.renamed = old
 	}
 	report(Progress{ID: "gateway-image", State: Durable})
 	return nil
@@ -234,11 +242,12 @@ func (p *planner) relaxed(r Relaxed) {
 	p.detail(journal.HardeningRelaxed, detail)
 }
 
-// Quiet tells whether a plan only records that the image runs as it is: there is
-// nothing to decide.
+// Quiet tells whether a plan only records what was found, that the image runs as it is
+// or what the engine calls the gateway's: there is nothing to decide.
 func (s *UpSession) Quiet(p *Plan) bool {
 	for _, c := range p.Changes {
-		if c.Path != s.w.Paths.SetupFile() {
+		named := s.renamed != "" && bytes.Equal(bytes.ReplaceAll(c.Before.Data, []byte(s.renamed), []byte(s.setup.Egress.Gateway)), c.After.Data)
+		if c.Path != s.w.Paths.SetupFile() && !named {
 			return false
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/clawsetup/clawsetup/ui/ptytest"
+	"github.com/clawsetup/clawsetup/wizard/engine"
 	"github.com/clawsetup/clawsetup/wizard/proof"
 )
 
@@ -551,5 +552,26 @@ func TestForeignService(t *testing.T) {
 	t.Cleanup(func() { docker(t, "rm", "--force", id) })
 	if got := broken(a.status().Results); !slices.Equal(got, []string{"E-01 services"}) {
 		t.Errorf("broken %q", got)
+	}
+}
+
+// TestOtherNameOfTheGateway: an engine that names images by their manifest has another
+// id for the same image. Nobody needs to be asked.
+func TestOtherNameOfTheGateway(t *testing.T) {
+	a := newArena(t)
+	a.init()
+	g, err := engine.ProgramImage(a.program)
+	check(t, err)
+	for _, name := range []string{"setup.yaml", "docker-compose.cloudru-proxy.yml"} {
+		was := a.read(name)
+		now := strings.ReplaceAll(was, g.ID(), g.ManifestID())
+		if now == was {
+			t.Fatalf("%s does not name the gateway's image", name)
+		}
+		check(t, os.WriteFile(a.config(name), []byte(now), 0o600))
+	}
+	a.must(0, "up")
+	if s := a.status(); !s.OK() || !strings.Contains(a.read("setup.yaml"), g.ID()) {
+		t.Errorf("broken %q", broken(s.Results))
 	}
 }

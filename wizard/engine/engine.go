@@ -29,6 +29,8 @@ var ErrAbsent = errors.New("no container engine answers")
 // Engine is a connection to one engine. It is safe for concurrent use.
 type Engine struct {
 	Endpoint Endpoint
+	// Name is "Docker", or "Podman" behind its compatible socket.
+	Name string
 	// Version is the engine's own, API the version that is spoken with it.
 	Version, API string
 	// Architecture is that of the engine's host, such as "amd64".
@@ -82,6 +84,12 @@ func (e *Engine) greet(ctx context.Context, pinned string) error {
 		return e.absent(err, pinned)
 	}
 	e.Version, e.Architecture, e.API = text.Clean(v.Version, 40), text.Clean(v.Arch, 20), e.api.ClientVersion()
+	e.Name = "Docker"
+	for _, c := range v.Components {
+		if strings.HasPrefix(c.Name, "Podman") {
+			e.Name = "Podman"
+		}
+	}
 	if v.Os != "linux" {
 		return hint.With(fmt.Errorf("the engine at %s runs %s containers, not Linux ones", e.Endpoint.Address(), text.Clean(v.Os, 20)), "engine-linux")
 	}

@@ -4,19 +4,21 @@ import (
 	"archive/tar"
 	"bytes"
 	"debug/elf"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"runtime"
+	"slices"
+	"strings"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/static"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/clawsetup/clawsetup/templates"
@@ -72,7 +74,8 @@ func NewGatewayImage(program []byte, architecture string) (GatewayImage, error) 
 	if err != nil {
 		return GatewayImage{}, fmt.Errorf("making the gateway's image: %w", err)
 	}
-	img, err := mutate.AppendLayers(empty.Image, layer)
+	base := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
+	img, err := mutate.AppendLayers(base, layer)
 	if err != nil {
 		return GatewayImage{}, fmt.Errorf("making the gateway's image: %w", err)
 	}
@@ -115,23 +118,103 @@ func programLayer(program []byte) (v1.Layer, error) {
 	if err := w.Close(); err != nil {
 		return nil, err
 	}
-	return static.NewLayer(b.Bytes(), types.DockerUncompressedLayer), nil
+	return static.NewLayer(b.Bytes(), types.OCIUncompressedLayer), nil
 }
 
 // ID is how most engines name the image: by the digest of its configuration.
 func (g GatewayImage) ID() string { return g.config }
+
+// ManifestID is how engines name it that keep images in containerd's store.
+func (g GatewayImage) ManifestID() string { return g.manifest }
 
 func (g GatewayImage) ids() []string { return []string{g.config, g.manifest} }
 
 // Names tells whether id is the engine's name for this image.
 func (g GatewayImage) Names(id string) bool { return id != "" && (id == g.config || id == g.manifest) }
 
-// write writes the image in the form of "docker save", under a name that shows
-// people what it is; nothing refers to it by that name.
+// write writes the image as an archive that every engine loads: in the form of "docker
+// save" for those that keep images by their configuration, and as an OCI image layout
+// for those that keep them by their manifest, which then has the digest that it has
+// here. The name is for people: nothing refers to the image by it.
+// https://github.com/opencontainers/image-spec/blob/main/image-layout.md
 func (g GatewayImage) write(w io.Writer) error {
-	tag, err := name.NewTag("clawsetup.local/gateway:" + g.config[len("sha256:"):][:12])
+	tag := "clawsetup.local/gateway:" + g.config[len("sha256:"):][:12]
+	files, err := g.blobs()
 	if err != nil {
 		return err
 	}
-	return tarball.Write(tag, g.image, w)
+	manifest, err := g.image.Manifest()
+	if err != nil {
+		return err
+	}
+	size, err := g.image.Size()
+	if err != nil {
+		return err
+	}
+	for name, v := range map[string]any{
+		"oci-layout": map[string]string{"imageLayoutVersion": "1.0.0"},
+		"index.json": map[string]any{"schemaVersion": 2, "mediaType": types.OCIImageIndex, "manifests": []any{map[string]any{
+			"mediaType": types.OCIManifestSchema1, "digest": g.manifest, "size": size,
+			"annotations": map[string]string{"io.containerd.image.name": tag, "org.opencontainers.image.ref.name": tag},
+		}}},
+		"manifest.json": []any{map[string]any{
+			"Config": blobName(manifest.Config.Digest.String()), "RepoTags": []string{tag}, "Layers": []string{blobName(manifest.Layers[0].Digest.String())},
+		}},
+	} {
+		b, err := json.Marshal(v)
+		if err != nil {
+			return err
+		}
+		files[name] = b
+	}
+	return writeTar(w, files)
+}
+
+func blobName(digest string) string { return "blobs/" + strings.Replace(digest, ":", "/", 1) }
+
+// blobs are the manifest, the configuration and the layer by their names.
+func (g GatewayImage) blobs() (map[string][]byte, error) {
+	files := map[string][]byte{}
+	for digest, read := range map[string]func() ([]byte, error){g.manifest: g.image.RawManifest, g.config: g.image.RawConfigFile} {
+		b, err := read()
+		if err != nil {
+			return nil, err
+		}
+		files[blobName(digest)] = b
+	}
+	layers, err := g.image.Layers()
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range layers {
+		digest, err := l.Digest()
+		if err != nil {
+			return nil, err
+		}
+		r, err := l.Compressed()
+		if err != nil {
+			return nil, err
+		}
+		b, err := io.ReadAll(r)
+		if err := errors.Join(err, r.Close()); err != nil {
+			return nil, err
+		}
+		files[blobName(digest.String())] = b
+	}
+	return files, nil
+}
+
+// writeTar writes files in the order of their names, without dates.
+func writeTar(w io.Writer, files map[string][]byte) error {
+	t := tar.NewWriter(w)
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		h := &tar.Header{Name: name, Mode: 0o444, Size: int64(len(files[name])), ModTime: time.Unix(0, 0), Format: tar.FormatUSTAR}
+		if err := t.WriteHeader(h); err != nil {
+			return err
+		}
+		if _, err := t.Write(files[name]); err != nil {
+			return err
+		}
+	}
+	return t.Close()
 }
