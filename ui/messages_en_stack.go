@@ -55,6 +55,7 @@ var stackEnglish = map[string]string{
 	"progress.stop":          "stack stopped",
 	"progress.roll-new":      "new container beside the old one",
 	"progress.roll-switch":   "new requests go to the new container",
+	"progress.roll-model":    "a model answers through the new container",
 	"progress.roll-drain":    "the old container has finished and is removed",
 	"progress.roll-cut":      "the old container is removed; requests that outlasted the wait were cut off",
 

@@ -55,6 +55,7 @@ var stackRussian = map[string]string{
 	"progress.stop":          "стек остановлен",
 	"progress.roll-new":      "новый контейнер рядом со старым",
 	"progress.roll-switch":   "новые запросы идут новому контейнеру",
+	"progress.roll-model":    "модель отвечает через новый контейнер",
 	"progress.roll-drain":    "старый контейнер закончил и удалён",
 	"progress.roll-cut":      "старый контейнер удалён; запросы, не уложившиеся в срок, оборваны",
 

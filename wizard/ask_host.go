@@ -27,7 +27,7 @@ func acceptPort(ctx context.Context, s *InitSession, a Answer) error {
 	if err != nil || port < 1 || port > 65535 {
 		return fmt.Errorf("port %q %w: a number from 1 to 65535", text.Clean(a.Value, 20), ErrBadValue)
 	}
-	n := portNote(ctx, port, s.current)
+	n := s.w.portNote(ctx, port, s.current)
 	if n.State == Failed {
 		return hint.With(fmt.Errorf("port %d on 127.0.0.1 is taken by another program", port), "port-taken", port)
 	}
@@ -37,8 +37,8 @@ func acceptPort(ctx context.Context, s *InitSession, a Answer) error {
 }
 
 // portNote tells whether 127.0.0.1:port is free. What listens there may be our own
-// proxy when the present set-up uses the port; that is not proved here.
-func portNote(ctx context.Context, port int, current *Setup) Note {
+// stack when the present set-up uses the port: the engine and the kernel tell.
+func (w *Wizard) portNote(ctx context.Context, port int, current *Setup) Note {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	switch {
 	case err == nil:
@@ -47,7 +47,7 @@ func portNote(ctx context.Context, port int, current *Setup) Note {
 	case errors.Is(err, os.ErrPermission):
 		return Note{ID: "port-privileged", State: NotChecked, Args: []any{port}}
 	case current != nil && current.Port == port:
-		return Note{ID: "port-ours-unchecked", State: NotChecked, Args: []any{port}}
+		return w.portOwner(ctx, *current)
 	default:
 		return Note{ID: "port-taken", State: Failed, Args: []any{port}}
 	}

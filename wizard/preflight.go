@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/clawsetup/clawsetup/wizard/claude"
+	"github.com/clawsetup/clawsetup/wizard/engine"
 	"github.com/clawsetup/clawsetup/wizard/openclaw"
 	"github.com/clawsetup/clawsetup/wizard/text"
 )
@@ -21,8 +22,8 @@ func (s *InitSession) Preflight(ctx context.Context) []Note {
 	ctx, cancel := context.WithTimeout(ctx, preflightTime)
 	defer cancel()
 	checks := []func(context.Context) []Note{
-		s.setupNotes, s.keyringNotes, s.openClawNotes, s.claudeNotes,
-		func(ctx context.Context) []Note { return []Note{portNote(ctx, s.likelyPort(), s.current)} },
+		s.setupNotes, s.engineNotes, s.keyringNotes, s.openClawNotes, s.claudeNotes,
+		func(ctx context.Context) []Note { return []Note{s.w.portNote(ctx, s.likelyPort(), s.current)} },
 	}
 	found := make([][]Note, len(checks))
 	var wg sync.WaitGroup
@@ -50,6 +51,20 @@ func (s *InitSession) setupNotes(context.Context) []Note {
 		return []Note{{ID: "setup-none", State: Absent}}
 	}
 	return append([]Note{{ID: "setup-found", Args: []any{s.w.Paths.SetupFile()}}}, keyAgeNotes(s.current.Key, s.w)...)
+}
+
+// engineNotes tell which engine would run the stack. init needs none.
+func (s *InitSession) engineNotes(ctx context.Context) []Note {
+	e, err := s.w.Engine(ctx)
+	if err != nil {
+		return []Note{{ID: "engine-unusable", State: Attention, Args: []any{text.Clean(err.Error(), 120)}}}
+	}
+	defer func() { _ = e.Close() }()
+	compose, err := engine.ComposeVersion(ctx)
+	if err != nil {
+		return []Note{{ID: "compose-unusable", State: Attention, Args: []any{text.Clean(err.Error(), 120)}}}
+	}
+	return []Note{{ID: "engine-found", Args: []any{e.Name + " " + e.Version, e.Endpoint.Address(), compose}}}
 }
 
 func (s *InitSession) keyringNotes(ctx context.Context) []Note {

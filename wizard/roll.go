@@ -45,7 +45,7 @@ func (r *running) renew(ctx context.Context, patience time.Duration, report func
 			return errors.Join(err, r.healthy(ctx, patience, report))
 		}
 	}
-	change, err := r.replace(ctx, patience, report)
+	change, err := r.replace(ctx, replacement{patience: patience}, report)
 	if err != nil {
 		return err
 	}
@@ -63,16 +63,20 @@ type replacement struct {
 	// anew.
 	whole    bool
 	patience time.Duration
+	// newKey asks a model through the new container before it is kept.
+	newKey bool
 }
 
 // replace puts a new container of the proxy in the place of those that run. Until
 // the new one is proved, the old one serves; any failure leaves it serving.
-func (r *running) replace(ctx context.Context, patience time.Duration, report func(Progress)) (*replacement, error) {
-	out := &replacement{running: r, patience: patience, old: r.of(templates.Service)}
+// how tells the patience and whether the key is new.
+func (r *running) replace(ctx context.Context, how replacement, report func(Progress)) (*replacement, error) {
+	out := &how
+	out.running, out.old = r, r.of(templates.Service)
 	gateway := r.serving()
 	if gateway == nil {
 		out.whole = true
-		return out, r.restart(ctx, patience, report)
+		return out, errors.Join(r.restart(ctx, out.patience, report), out.endToEnd(ctx, report))
 	}
 	out.gateway = gateway.ID
 	report(Progress{ID: "roll-new"})
@@ -104,7 +108,18 @@ func (c *replacement) back(ctx context.Context) error {
 	if c.whole {
 		return c.restart(ctx, c.patience, func(Progress) {})
 	}
-	return errors.Join(c.switchTo(ctx, c.gateway, first(c.old, c.stack.Project)), c.engine.Remove(ctx, c.fresh.ID))
+	err := c.switchTo(ctx, c.gateway, first(c.old, c.stack.Project))
+	c.drain(ctx)
+	return errors.Join(err, c.engine.Remove(ctx, c.fresh.ID))
+}
+
+// drain waits until nothing is under way in containers that are no longer in use;
+// false when that took too long, or the operator left.
+func (c *replacement) drain(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, drainTime+answerTime)
+	defer cancel()
+	_, err := c.engine.Run(ctx, c.gateway, templates.GatewayProgram, "egress", "--drain", drainTime.String())
+	return err == nil
 }
 
 // first is the address of the first of the containers that runs; empty for none.
@@ -164,6 +179,23 @@ func (c *replacement) hand(ctx context.Context, report func(Progress)) error {
 		return hint.With(fmt.Errorf("%w: %w", ErrNotProved, joined(broken)), "not-proved")
 	}
 	report(Progress{ID: "roll-switch", State: Durable})
+	return c.endToEnd(ctx, report)
+}
+
+// endToEnd proves a new key where it is used: a model answers through the stack.
+func (c *replacement) endToEnd(ctx context.Context, report func(Progress)) error {
+	if !c.newKey {
+		return nil
+	}
+	report(Progress{ID: "roll-model"})
+	token, err := c.w.proxyToken(ctx, c.setup)
+	if err != nil {
+		return err
+	}
+	if err := proof.NewClient(c.setup.ProxyURL()).Answers(ctx, token); err != nil {
+		return hint.With(err, "stack-logs")
+	}
+	report(Progress{ID: "roll-model", State: Durable})
 	return nil
 }
 
@@ -174,10 +206,8 @@ func (c *replacement) keep(ctx context.Context, report func(Progress)) error {
 		return nil
 	}
 	report(Progress{ID: "roll-drain"})
-	drain, cancel := context.WithTimeout(ctx, drainTime+answerTime)
-	defer cancel()
 	done := "roll-drain"
-	if _, err := c.engine.Run(drain, c.gateway, templates.GatewayProgram, "egress", "--drain", drainTime.String()); err != nil {
+	if !c.drain(ctx) {
 		// What still runs is cut off: its client has given up, or the operator has.
 		done = "roll-cut"
 	}

@@ -222,7 +222,7 @@ func (s *RotateSession) roll(ctx context.Context, report func(Progress)) (liveCh
 	if err != nil {
 		return out, err
 	}
-	out.change, err = r.replace(ctx, DefaultPatience, report)
+	out.change, err = r.replace(ctx, replacement{patience: DefaultPatience, newKey: s.opts.APIKey}, report)
 	return out, err
 }
 

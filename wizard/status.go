@@ -334,6 +334,29 @@ func (r *running) owner() []proof.Result {
 	return []proof.Result{{Control: "S-01", Rule: "port-owner", Outcome: proof.Broken, Detail: "no container of the stack publishes the port"}}
 }
 
+// portOwner tells who holds the port of a set-up, as init shows it.
+func (w *Wizard) portOwner(ctx context.Context, s Setup) Note {
+	unchecked := Note{ID: "port-ours-unchecked", State: NotChecked, Args: []any{s.Port}}
+	e, err := w.Engine(ctx)
+	if err != nil {
+		return unchecked
+	}
+	defer func() { _ = e.Close() }()
+	r, err := w.look(ctx, s, e)
+	if err != nil {
+		return unchecked
+	}
+	owner := r.owner()
+	switch {
+	case len(proof.Failed(owner)) > 0:
+		return Note{ID: "port-taken", State: Failed, Args: []any{s.Port}}
+	case owner[0].Outcome == proof.Held:
+		return Note{ID: "port-ours", Args: []any{s.Port}}
+	default:
+		return unchecked
+	}
+}
+
 // joined makes one error of several results.
 func joined(results []proof.Result) error {
 	errs := make([]error, len(results))

@@ -159,6 +159,12 @@ func (s *UpSession) harden(ctx context.Context, report func(Progress)) error {
 		s.notes = append(s.notes, Note{ID: "hardening-not-tried", State: NotChecked})
 		return nil
 	}
+	// Two trials at once would share their container and their files.
+	lock, err := s.w.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = lock.Release() }()
 	n := &negotiation{
 		w: s.w, setup: s.setup, engine: s.engine, image: s.image, gateway: s.setup.Egress.Gateway, patience: s.opts.Patience, report: report,
 	}

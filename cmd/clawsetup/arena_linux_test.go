@@ -35,6 +35,8 @@ import (
 const (
 	arenaKey  = "arena-key-one-4f6a0b1c2d3e"
 	arenaKey2 = "arena-key-two-9e8d7c6b5a40"
+	// arenaKeyOnce works once.
+	arenaKeyOnce = "arena-key-once-1029384756ab"
 )
 
 // arena is one installation against a real engine: a home of its own, a registry in
@@ -372,7 +374,7 @@ func startHosts(t *testing.T) *hosts {
 	check(t, err)
 	config, err := json.Marshal(map[string]any{
 		"Certificate": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]}),
-		"Key":         pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}), "APIKeys": []string{arenaKey, arenaKey2},
+		"Key":         pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}), "APIKeys": []string{arenaKey, arenaKey2, arenaKeyOnce},
 	})
 	check(t, err)
 	self, err := os.Executable()

@@ -233,6 +233,27 @@ func TestFailedRotation(t *testing.T) {
 	a.must(0, "config-history", "verify")
 }
 
+// TestKeyThatFailsInTheContainer: a key that was proved from the host, but that no
+// model answers to through the stack, is taken back.
+func TestKeyThatFailsInTheContainer(t *testing.T) {
+	a := newArena(t)
+	a.init()
+	a.up()
+	load := a.load(20)
+	check(t, os.WriteFile(a.path("once"), []byte(arenaKeyOnce), 0o600))
+	out := a.must(1, "rotate-key", "--yes", "--api-key", "--key-file", a.path("once"))
+	if !strings.Contains(out, "asking a model through the proxy: it answers 400") || !strings.Contains(out, "is undone") {
+		t.Errorf("rotate-key says:\n%s", out)
+	}
+	load.end()
+	if status, body, err := a.ask(a.token(), `{"messages":["hi"]}`); err != nil || status != http.StatusOK {
+		t.Errorf("%d %s (%v)", status, body, err)
+	}
+	if s := a.status(); !s.OK() || len(s.Containers) != 2 || a.read("secrets/cloudru_api_key") != arenaKey {
+		t.Errorf("%d containers, broken %q", len(s.Containers), broken(s.Results))
+	}
+}
+
 // TestKilledRotation: a rotation that is killed on its way is settled by the next
 // run, and the stack serves with the values that are in the store.
 func TestKilledRotation(t *testing.T) {

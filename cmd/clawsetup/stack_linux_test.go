@@ -575,3 +575,23 @@ func TestOtherNameOfTheGateway(t *testing.T) {
 		t.Errorf("broken %q", broken(s.Results))
 	}
 }
+
+// TestInitKnowsTheStack: run again, init says what runs, and whose port it is.
+func TestInitKnowsTheStack(t *testing.T) {
+	a := newArena(t)
+	a.init()
+	a.up()
+	out := a.must(0, "init", "--yes")
+	for _, want := range []string{"Docker ", "our own running proxy", "Nothing to change"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is missing in:\n%s", want, out)
+		}
+	}
+	docker(t, "stop", a.project()+"-gateway-1")
+	l, err := net.Listen("tcp4", "127.0.0.1:"+a.port)
+	check(t, err)
+	defer func() { _ = l.Close() }()
+	if out := a.must(1, "init", "--yes"); !strings.Contains(out, "taken by another program") {
+		t.Errorf("a rogue on our port: %s", out)
+	}
+}

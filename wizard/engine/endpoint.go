@@ -12,6 +12,9 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
 
 	"github.com/docker/cli/cli/config"
 
@@ -73,7 +76,11 @@ func dockerConfig(getenv func(string) string) string {
 	if dir := getenv("DOCKER_CONFIG"); dir != "" {
 		return dir
 	}
-	return filepath.Join(getenv("HOME"), ".docker")
+	home := "HOME"
+	if runtime.GOOS == "windows" {
+		home = "USERPROFILE"
+	}
+	return filepath.Join(getenv(home), ".docker")
 }
 
 // contextEndpoint reads one context of the docker command line's store, which
@@ -125,7 +132,7 @@ func parseContext(b []byte) (string, error) {
 func (e Endpoint) Local() error {
 	u, err := url.Parse(e.Host)
 	if err != nil {
-		return hint.With(fmt.Errorf("%s names no engine: %q", e.Source, text.Clean(e.Host, 100)), "engine-address")
+		return hint.With(fmt.Errorf("%s names no engine: %q", e.Source, e.Address()), "engine-address")
 	}
 	switch u.Scheme {
 	case "unix", "npipe":
@@ -139,7 +146,7 @@ func (e Endpoint) Local() error {
 	case "ssh":
 		return e.remote(u.Host)
 	default:
-		return hint.With(fmt.Errorf("%s names no engine: %q", e.Source, text.Clean(e.Host, 100)), "engine-address")
+		return hint.With(fmt.Errorf("%s names no engine: %q", e.Source, e.Address()), "engine-address")
 	}
 }
 
@@ -147,12 +154,14 @@ func (e Endpoint) remote(host string) error {
 	return hint.With(fmt.Errorf("%w: %s (%s)", ErrRemote, text.Clean(host, 100), e.Source), "engine-remote")
 }
 
+// userinfo is what may hold a password, also in what is no address at all; group 1 is
+// the scheme before it.
+var userinfo = regexp.MustCompile(`(?is)^([a-z]+://)?.*@`)
+
 // Address is the endpoint as it may be shown: without a user or a password.
 func (e Endpoint) Address() string {
-	u, err := url.Parse(e.Host)
-	if err != nil {
-		return text.Clean(e.Host, 100)
+	if strings.HasPrefix(e.Host, "unix:///") || strings.HasPrefix(e.Host, "npipe:///") {
+		return text.Clean(e.Host, 100) // a path, which may have an "@"
 	}
-	u.User = nil
-	return text.Clean(u.String(), 100)
+	return text.Clean(userinfo.ReplaceAllString(e.Host, "$1"), 100)
 }

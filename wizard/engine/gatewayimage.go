@@ -59,6 +59,9 @@ func checkStatic(program []byte) error {
 	if err != nil {
 		return errors.New("is no Linux executable")
 	}
+	if want := map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}[runtime.GOARCH]; f.Machine != want {
+		return fmt.Errorf("is for another architecture (%s)", f.Machine)
+	}
 	for _, p := range f.Progs {
 		if p.Type == elf.PT_INTERP {
 			return errors.New("is linked to shared libraries")

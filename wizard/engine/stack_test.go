@@ -2,6 +2,7 @@ package engine
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -18,6 +19,25 @@ func TestEnvironment(t *testing.T) {
 	} {
 		if got := (Stack{Endpoint: Endpoint{Host: host}}).environment(shell); !slices.Equal(got, want) {
 			t.Errorf("%s: %q, want %q", host, got, want)
+		}
+	}
+}
+
+// TestLastLines: the end of what compose said is where the reason stands.
+func TestLastLines(t *testing.T) {
+	for said, want := range map[string]string{
+		"":                             "",
+		"\n\n":                         "",
+		"one":                          "one",
+		"one\ntwo\n":                   "one; two",
+		"one\ntwo\nthree\n":            "one; two; three",
+		"one\ntwo\n\nthree\nfour\n\n":  "two; three; four",
+		"one\r\n  two\r\n":             "one; two",
+		"\x1b[31mError\x1b[0m: denied": "·[31mError·[0m: denied",
+		strings.Repeat("x", 201):       strings.Repeat("x", 199) + "…",
+	} {
+		if got := lastLines(said); got != want {
+			t.Errorf("%q: %q, want %q", said, got, want)
 		}
 	}
 }

@@ -90,13 +90,13 @@ func (s System) legacy(paths map[string]string) (Group, error) {
 			return g, fmt.Errorf("%w: the group of %s", ErrHidden, c)
 		}
 	}
-	if g.Memory, err = s.number("memory", paths["memory"], "memory.limit_in_bytes"); err != nil {
+	if g.Memory, err = s.bytes("memory", paths["memory"], "memory.limit_in_bytes"); err != nil {
 		return g, err
 	}
 	if g.Pids, err = s.number("pids", paths["pids"], "pids.max"); err != nil {
 		return g, err
 	}
-	if swap, err := s.number("memory", paths["memory"], "memory.memsw.limit_in_bytes"); err == nil {
+	if swap, err := s.bytes("memory", paths["memory"], "memory.memsw.limit_in_bytes"); err == nil {
 		g.SwapKnown, g.MemorySwap = true, swap
 	} else if !errors.Is(err, ErrHidden) {
 		return g, err
@@ -126,6 +126,16 @@ func share(quota, period string) (float64, error) {
 		return 0, fmt.Errorf("cpu period: %w", errShape)
 	}
 	return float64(q) / float64(p), nil
+}
+
+// bytes is number for version 1, whose word for "max" is the largest count of whole
+// pages (PAGE_COUNTER_MAX, include/linux/page_counter.h; a page has at most 64 KiB).
+func (s System) bytes(path ...string) (uint64, error) {
+	n, err := s.number(path...)
+	if n >= 1<<63-1<<16 {
+		n = Unlimited
+	}
+	return n, err
 }
 
 // number reads a file that holds one number, or "max".

@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -29,7 +31,7 @@ func (s System) Listeners(port uint16) ([]Listener, error) {
 	for _, name := range []string{"tcp", "tcp6"} {
 		b, err := s.read(s.Proc, "net", name)
 		if err != nil {
-			if name == "tcp6" {
+			if name == "tcp6" && errors.Is(err, fs.ErrNotExist) {
 				continue // a kernel without IPv6
 			}
 			return nil, err
@@ -109,25 +111,41 @@ type Program struct {
 // is false when some processes could not be looked at.
 func (s System) Owners(inode uint64) (owners []Program, complete bool) {
 	want := "socket:[" + strconv.FormatUint(inode, 10) + "]"
-	dirs, err := filepath.Glob(filepath.Join(s.Proc, "[0-9]*", "fd"))
+	entries, err := os.ReadDir(s.Proc)
 	if err != nil {
 		return nil, false
 	}
-	complete = true
-	for _, dir := range dirs {
-		entries, err := os.ReadDir(dir)
+	seen, first := true, false
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
 		if err != nil {
-			complete = complete && os.IsNotExist(err)
 			continue
 		}
-		for _, e := range entries {
-			if target, err := os.Readlink(filepath.Join(dir, e.Name())); err == nil && target == want {
-				owners = append(owners, s.program(filepath.Dir(dir)))
-				break
-			}
+		dir := filepath.Join(s.Proc, e.Name())
+		holds, whole := holdsFile(filepath.Join(dir, "fd"), want)
+		if holds {
+			owners = append(owners, s.program(dir))
 		}
+		seen, first = seen && whole, first || pid == 1
 	}
-	return owners, complete
+	// There always is a process 1: without it, those of other users are left out
+	// (hidepid=2 of proc(5)).
+	return owners, seen && first
+}
+
+// holdsFile tells whether one of the open files in dir is the wanted one; whole is
+// false when some of them could not be looked at.
+func holdsFile(dir, want string) (holds, whole bool) {
+	entries, err := os.ReadDir(dir)
+	whole = err == nil || errors.Is(err, fs.ErrNotExist) // it ended meanwhile
+	for _, e := range entries {
+		target, err := os.Readlink(filepath.Join(dir, e.Name()))
+		if err == nil && target == want {
+			return true, whole
+		}
+		whole = whole && (err == nil || errors.Is(err, fs.ErrNotExist))
+	}
+	return false, whole
 }
 
 func (s System) program(dir string) Program {

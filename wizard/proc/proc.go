@@ -44,9 +44,13 @@ func (s System) read(path ...string) ([]byte, error) {
 		return nil, hidden(err)
 	}
 	defer func() { _ = f.Close() }()
-	b, err := io.ReadAll(io.LimitReader(f, largest))
+	b, err := io.ReadAll(io.LimitReader(f, largest+1))
 	if err != nil {
 		return nil, hidden(err)
+	}
+	// What would be cut off might be what breaks a claim.
+	if len(b) > largest {
+		return nil, fmt.Errorf("%s is longer than %d bytes", name, largest)
 	}
 	return b, nil
 }
@@ -85,7 +89,7 @@ var errShape = errors.New("not in the form that the kernel writes")
 
 func parseStatus(b []byte) (Status, error) {
 	out := Status{Seccomp: -1}
-	seen := 0
+	seen := map[string]bool{}
 	for line := range bytes.Lines(b) {
 		name, value, ok := strings.Cut(strings.TrimSpace(string(line)), ":")
 		if !ok {
@@ -127,10 +131,10 @@ func parseStatus(b []byte) (Status, error) {
 		if err != nil {
 			return Status{}, fmt.Errorf("status, %s: %w", name, errShape)
 		}
-		seen++
+		seen[name] = true
 	}
 	// A control that the kernel did not mention must not count as kept.
-	if seen < 12 || out.Seccomp < 0 {
+	if len(seen) < 12 || out.Seccomp < 0 {
 		return Status{}, fmt.Errorf("status: %w", errShape)
 	}
 	return out, nil
@@ -172,6 +176,9 @@ func (s System) Members(first int, containerID string) ([]Status, error) {
 			continue
 		}
 		st, err := s.Status(pid)
+		if errors.Is(err, errShape) {
+			return nil, fmt.Errorf("process %d: %w", pid, err) // it might be a member
+		}
 		if err != nil {
 			continue // it ended meanwhile
 		}
@@ -239,16 +246,16 @@ func parseMounts(b []byte) ([]Mount, error) {
 	lines := bufio.NewScanner(bytes.NewReader(b))
 	lines.Buffer(nil, largest)
 	for lines.Scan() {
+		// One blank separates fields: the source, g[1], may be empty, and white space
+		// other than blank, tab and newline stands in a path as it is.
 		before, after, ok := strings.Cut(lines.Text(), " - ")
-		f, g := strings.Fields(before), strings.Fields(after)
-		if !ok || len(f) < 6 || len(g) < 2 {
+		f, g := strings.Split(before, " "), strings.Split(after, " ")
+		if !ok || len(f) < 6 || len(g) < 3 {
 			return nil, fmt.Errorf("mountinfo: %w", errShape)
 		}
-		m := Mount{Root: unescape(f[3]), Point: unescape(f[4]), Options: strings.Split(f[5], ","), Type: g[0]}
-		if len(g) > 2 {
-			m.Super = strings.Split(g[2], ",")
-		}
-		out = append(out, m)
+		out = append(out, Mount{
+			Root: unescape(f[3]), Point: unescape(f[4]), Type: g[0], Options: strings.Split(f[5], ","), Super: strings.Split(g[2], ","),
+		})
 	}
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("mountinfo: %w", err)

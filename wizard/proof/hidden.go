@@ -31,10 +31,8 @@ func capabilities(s *subject) string {
 }
 
 func readOnlyRoot(s *subject) string {
-	for _, m := range s.kernel.mounts {
-		if m.Point == "/" && !slices.Contains(m.Options, "ro") {
-			return "the kernel has its root file system mounted for writing"
-		}
+	if !slices.Contains(effective(s.kernel.mounts, "/").Options, "ro") {
+		return "the kernel has its root file system mounted for writing"
 	}
 	return ""
 }
@@ -130,14 +128,23 @@ func tmpfs(s *subject) string {
 	return ""
 }
 
+// effective is the mount that is seen at path: the last one.
+func effective(mounts []proc.Mount, path string) proc.Mount {
+	for _, m := range slices.Backward(mounts) {
+		if m.Point == path {
+			return m
+		}
+	}
+	return proc.Mount{}
+}
+
 func tmpfsMounts(s *subject) string {
 	for _, t := range s.Service.Tmpfs {
 		path, options := splitTmpfs(t)
-		i := slices.IndexFunc(s.kernel.mounts, func(m proc.Mount) bool { return m.Point == path })
-		if i < 0 || s.kernel.mounts[i].Type != "tmpfs" {
+		m := effective(s.kernel.mounts, path)
+		if m.Type != "tmpfs" {
 			return "there is no temporary file system at " + path
 		}
-		m := s.kernel.mounts[i]
 		for _, o := range []string{"noexec", "nosuid", "nodev"} {
 			if !m.Has(o) {
 				return path + " is mounted without " + o

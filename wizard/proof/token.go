@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,14 +20,16 @@ type Client struct {
 	http http.Client
 }
 
-// askTime bounds one question to the proxy.
-const askTime = 5 * time.Second
+// askTime bounds one question to the proxy itself, modelTime one to a model.
+const (
+	askTime   = 5 * time.Second
+	modelTime = 60 * time.Second
+)
 
 // NewClient returns a client that goes through no other proxy and follows no
 // redirect.
 func NewClient(base string) *Client {
 	return &Client{Base: base, http: http.Client{
-		Timeout:       askTime,
 		Transport:     &http.Transport{Proxy: nil, DisableKeepAlives: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
@@ -72,24 +75,62 @@ func (c *Client) Token(ctx context.Context, token secrets.Secret) []Result {
 	out = append(out, refused("token-empty", "an empty token", status, err))
 	status, err = c.ask(ctx, http.MethodPost, q.path, q.body, secrets.Secret{}, false)
 	out = append(out, refused("token-none", "a request without a token", status, err))
-	if len(Failed(out)) > 0 {
-		return append(out, Result{Control: "S-01", Rule: "token-accepted", Outcome: Unknown, Detail: "the token was not shown to a proxy that takes others"})
+	accepted := Result{Control: "S-01", Rule: "token-accepted"}
+	switch {
+	case len(Failed(out)) > 0:
+		accepted.Outcome, accepted.Detail = Unknown, "the token was not shown to a proxy that takes others"
+		return append(out, accepted)
+	case !slices.ContainsFunc(out, func(r Result) bool { return r.Outcome == Held }):
+		accepted.Outcome, accepted.Detail = Unknown, "the token was not shown to a proxy that was not seen to refuse another"
+		return append(out, accepted)
 	}
 	status, err = c.ask(ctx, http.MethodPost, q.path, q.body, token, true)
-	accepted := Result{Control: "S-01", Rule: "token-accepted"}
 	switch {
 	case err != nil:
 		accepted.Outcome, accepted.Detail = Broken, "the proxy does not answer: "+text.Clean(err.Error(), longestDetail)
 	case isRefusal(status):
 		accepted.Outcome, accepted.Detail = Broken, fmt.Sprintf("the proxy refuses the token with %d", status)
-	case status >= http.StatusInternalServerError:
-		accepted.Outcome, accepted.Detail = Unknown, fmt.Sprintf("the proxy answers %d, whatever the token", status)
+	case saysNothing(status) || status/100 == 3:
+		accepted.Outcome, accepted.Detail = Unknown, fmt.Sprintf("the proxy answers %d to the token: whether it takes it does not show", status)
 	}
 	return append(out, accepted)
 }
 
+// Answers asks for one answer of a model through the whole chain: token, proxy, API key,
+// API. It is the smallest request that there is, and is billed as such; a streaming
+// one would begin with 200 whatever becomes of it.
+func (c *Client) Answers(ctx context.Context, token secrets.Secret) error {
+	const question = `{"model":"claude-haiku","max_tokens":1,"messages":[{"role":"user","content":"ping"}]}`
+	for try := 0; ; try++ {
+		status, err := c.askFor(ctx, modelTime, http.MethodPost, "/v1/messages", question, token, true)
+		switch {
+		case err == nil && status == http.StatusOK:
+			return nil
+		case err == nil:
+			err = fmt.Errorf("it answers %d", status)
+		}
+		busy := status == http.StatusTooManyRequests || status >= http.StatusInternalServerError
+		if !busy || try == mostTries-1 {
+			return fmt.Errorf("asking a model through the proxy: %w", err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// mostTries is how often a busy API is asked.
+const mostTries = 3
+
 func isRefusal(status int) bool {
 	return status == http.StatusUnauthorized || status == http.StatusForbidden
+}
+
+// saysNothing tells whether a status leaves open if the token was looked at.
+func saysNothing(status int) bool {
+	return status == http.StatusNotFound || status == http.StatusMethodNotAllowed || status >= http.StatusInternalServerError
 }
 
 func refused(rule, what string, status int, err error) Result {
@@ -97,7 +138,7 @@ func refused(rule, what string, status int, err error) Result {
 	switch {
 	case err != nil:
 		r.Outcome, r.Detail = Broken, "the proxy does not answer: "+text.Clean(err.Error(), longestDetail)
-	case status == http.StatusNotFound || status == http.StatusMethodNotAllowed || status >= http.StatusInternalServerError:
+	case saysNothing(status):
 		r.Outcome, r.Detail = Unknown, fmt.Sprintf("the proxy answers %d to %s: whether it checks tokens does not show", status, what)
 	case !isRefusal(status):
 		r.Outcome, r.Detail = Broken, fmt.Sprintf("the proxy takes %s (it answers %d)", what, status)
@@ -108,6 +149,12 @@ func refused(rule, what string, status int, err error) Result {
 // ask sends one question with the token as x-api-key; withHeader says that the header
 // is sent, even with an empty token.
 func (c *Client) ask(ctx context.Context, method, path, body string, token secrets.Secret, withHeader bool) (int, error) {
+	return c.askFor(ctx, askTime, method, path, body, token, withHeader)
+}
+
+func (c *Client) askFor(ctx context.Context, limit time.Duration, method, path, body string, token secrets.Secret, withHeader bool) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, c.Base+path, strings.NewReader(body))
 	if err != nil {
 		return 0, err
