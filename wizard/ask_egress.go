@@ -15,16 +15,22 @@ const (
 	egressOpen       = "open"
 )
 
-// buildEgress offers the gateway wherever there is a program to make it of (E-01).
+// buildEgress takes the gateway wherever there is a program to make it of (E-01).
+// Where there is none, and the operator has not said yet that the container may reach
+// everything, that is asked: it has no default.
 func buildEgress(_ context.Context, s *InitSession, q *Question) error {
 	q.Default = egressRestricted
 	if s.draft.Egress.Open {
 		q.Default = egressOpen
 	}
+	q.Options = []Option{{Value: egressRestricted}, {Value: egressOpen, Attention: true}}
 	_, err := s.w.Gateway()
 	switch {
 	case errors.Is(err, engine.ErrNoProgram):
-		q.Default = egressOpen
+		if !s.draft.Egress.Open {
+			q.Default = ""
+		}
+		q.Options[0].Disabled = true
 		q.Notes = append(q.Notes, Note{ID: "egress-no-gateway", State: Attention, Args: []any{text.Clean(err.Error(), 200)}})
 	case err != nil:
 		return err

@@ -11,6 +11,7 @@ import (
 	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/wizard/claude"
 	"github.com/clawsetup/clawsetup/wizard/cloudru"
+	"github.com/clawsetup/clawsetup/wizard/engine"
 	"github.com/clawsetup/clawsetup/wizard/files"
 	"github.com/clawsetup/clawsetup/wizard/image"
 	"github.com/clawsetup/clawsetup/wizard/openclaw"
@@ -138,6 +139,11 @@ func (s *InitSession) Missing(ctx context.Context) [][]string {
 	}
 	if s.given.Values["store"] == "" && s.draft.Store == "" && s.w.Keyring.Reachable(ctx) != nil {
 		out = append(out, []string{"--store"})
+	}
+	if s.given.Values["egress"] == "" && !s.draft.Egress.Open {
+		if _, err := s.w.Gateway(); errors.Is(err, engine.ErrNoProgram) {
+			out = append(out, []string{"--egress open"})
+		}
 	}
 	if s.given.Values["claude"] == "" && s.draft.Claude.Path == "" && s.wantsClaude() {
 		if _, err := s.w.Programs.Claude(ctx, ""); errors.Is(err, claude.ErrNotInstalled) {

@@ -59,7 +59,7 @@ var initQuestions = []question{
 	{id: "image", step: StepImage, flags: []string{"--image"}, skip: never, build: buildImage, accept: acceptImage},
 	{id: "trust", step: StepImage, kind: Choice, flags: []string{"--trust-first-use", "--image-digest", "--cosign-key"}, skip: func(s *InitSession) bool { return s.trusted }, build: buildTrust, accept: acceptTrust},
 	{id: "cosign-key", step: StepImage, flags: []string{"--cosign-key"}, skip: func(s *InitSession) bool { return s.trusted }, build: buildCosignKey, accept: acceptCosignKey},
-	{id: "egress", step: StepAgent, flags: []string{"--egress"}, expert: true, skip: never, build: buildEgress, accept: acceptEgress},
+	{id: "egress", step: StepAgent, kind: Choice, flags: []string{"--egress"}, expert: true, skip: never, build: buildEgress, accept: acceptEgress},
 	{id: "port", step: StepAgent, flags: []string{"--port"}, skip: never, build: buildPort, accept: acceptPort},
 	{id: "openclaw-mode", step: StepAgent, kind: Choice, flags: []string{"--openclaw-mode"}, skip: never, build: buildOpenClawMode, accept: acceptOpenClawMode},
 	{id: "openclaw-config", step: StepAgent, flags: []string{"--openclaw-config"}, skip: (*InitSession).withoutOpenClaw, build: buildOpenClawConfig, accept: acceptOpenClawConfig},

@@ -173,6 +173,9 @@ func (a *app) demoWizard(home string, u *ui.UI) *wizard.Wizard {
 		}
 		return ""
 	}
+	w.Gateway = func() (engine.GatewayImage, error) {
+		return engine.NewGatewayImage([]byte("nothing is started in the demo"), runtime.GOARCH)
+	}
 	w.Engine = func(context.Context) (*engine.Engine, error) { return nil, errDemoEngine }
 	w.Programs.OpenClaw = func(context.Context) (openclaw.Install, error) {
 		return openclaw.Install{}, openclaw.ErrNotInstalled

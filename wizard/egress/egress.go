@@ -17,8 +17,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/clawsetup/clawsetup/wizard/safedial"
@@ -118,19 +118,17 @@ func (p part) server(messages *log.Logger) *http.Server {
 // lastMoment is less than the engine's own patience before it kills.
 const lastMoment = 8 * time.Second
 
+// shutdown ends the servers from the last to the first: the way out stays open while
+// requests that came in are answered.
 func shutdown(ctx context.Context, servers []*http.Server) error {
 	ctx, cancel := context.WithTimeout(ctx, lastMoment)
 	defer cancel()
-	var wg sync.WaitGroup
-	errs := make([]error, len(servers))
-	for i, s := range servers {
-		wg.Go(func() {
-			if err := s.Shutdown(ctx); err != nil {
-				errs[i] = s.Close()
-			}
-		})
+	var errs []error
+	for _, s := range slices.Backward(servers) {
+		if err := s.Shutdown(ctx); err != nil {
+			errs = append(errs, s.Close())
+		}
 	}
-	wg.Wait()
 	return errors.Join(errs...)
 }
 

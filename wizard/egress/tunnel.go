@@ -135,9 +135,11 @@ func pass(dst net.Conn, r io.Reader, source net.Conn) {
 // plainHandler forwards requests to an origin without TLS, which only a consented
 // private API can be.
 func (g *Gateway) plainHandler() http.Handler {
+	transport := g.policy.Transport()
+	transport.ResponseHeaderTimeout = 0 // how long an answer may take is the proxy's to say
 	return &httputil.ReverseProxy{
 		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(g.origin); r.Out.Host = r.In.URL.Host },
-		Transport:     g.policy.Transport(),
+		Transport:     transport,
 		FlushInterval: -1,
 		ErrorLog:      g.log,
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {

@@ -91,7 +91,10 @@ func PortOwner(system proc.System, port uint16, ip string) []Result {
 	for _, l := range listeners {
 		if l.Address.Addr().String() == "127.0.0.1" {
 			literal = true
-			owner.Outcome, owner.Detail = owned(system, l, port, ip)
+			// Several sockets can share the port (SO_REUSEPORT): the worst counts.
+			if outcome, detail := owned(system, l, port, ip); owner.Outcome == Held || outcome == Broken {
+				owner.Outcome, owner.Detail = outcome, detail
+			}
 			continue
 		}
 		rogue.Outcome = Broken
@@ -121,6 +124,9 @@ func owned(system proc.System, l proc.Listener, port uint16, ip string) (Outcome
 			return Broken, fmt.Sprintf("process %d, %s, listens on 127.0.0.1:%d: it is no relay of the engine", p.PID, text.Clean(p.Path, 80), port)
 		case name == "docker-proxy" && !leadsTo(p.Args, port, ip):
 			return Broken, fmt.Sprintf("the engine's relay for 127.0.0.1:%d leads to another container", port)
+		case name == "docker-proxy" && l.UID != 0:
+			// Anybody can give a program that name and those arguments.
+			detail = fmt.Sprintf("process %d, %s, is user %d's: whether the engine started it is not shown", p.PID, text.Clean(p.Path, 80), l.UID)
 		case name == "docker-proxy":
 			outcome = Held // the engine itself may hold the socket as well
 		default:
