@@ -83,7 +83,8 @@ func TestReadPullFails(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
-	got, err := layers(t, io.MultiReader(strings.NewReader(pulled[:strings.Index(pulled, `{"status":"Ver`)]), iotest.ErrReader(io.ErrUnexpectedEOF)))
+	start, _, _ := strings.Cut(pulled, `{"status":"Ver`)
+	got, err := layers(t, io.MultiReader(strings.NewReader(start), iotest.ErrReader(io.ErrUnexpectedEOF)))
 	if !errors.Is(err, io.ErrUnexpectedEOF) || len(got) != 2 {
 		t.Errorf("the engine hung up: %+v, %v", got, err)
 	}
