@@ -66,7 +66,7 @@ func CheckTmpfs(p string) error {
 	if len(p) > longestTmpfs || !tmpfsPath.MatchString(p) || path.Clean(p) != p {
 		return fmt.Errorf("the temporary folder: %w: not a plain absolute path", ErrValue)
 	}
-	for _, taken := range []string{"/tmp", "/run/secrets", "/run", "/proc", "/sys", "/dev", "/bin", "/sbin", "/lib", "/lib64", "/usr", "/etc"} {
+	for _, taken := range []string{"/tmp", "/run/secrets", "/run", LauncherPath, "/proc", "/sys", "/dev", "/bin", "/sbin", "/lib", "/lib64", "/usr", "/etc"} {
 		if p == taken || strings.HasPrefix(taken, p+"/") {
 			return fmt.Errorf("the temporary folder %s: %w: it would hide what the container needs", p, ErrValue)
 		}

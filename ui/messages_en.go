@@ -60,6 +60,7 @@ var wizardEnglish = map[string]string{ //nolint:gosec // G101: words about secre
 	"error.warning":  "warning:",
 	"error.missing":  "error: answers are missing and nobody can be asked. Give them as flags:",
 	"error.or":       "or",
+	"error.stopped":  "Stopped. No file was changed by that; clawsetup status shows what runs.",
 	"error.aborted":  "Left. Nothing was changed.",
 	"error.disabled": "“{0}” is not available now",
 

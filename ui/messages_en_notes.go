@@ -33,6 +33,7 @@ var findingsEnglish = map[string]string{ //nolint:gosec // G101: words about sec
 	"note.port-ours-unchecked":            "port {0} on 127.0.0.1: in use, probably by the running proxy; that was not proved",
 	"note.journal-pending":                "an earlier run was interrupted; the next run that may write finishes or undoes it",
 	"note.journal-recovered-undone":       "a run interrupted on {0} was undone",
+	"note.journal-recovered-live":         "whether the running proxy had taken the change is not known: run clawsetup up",
 	"note.journal-recovered-finished":     "a run interrupted on {0} was finished",
 	"note.key-proved":                     "cloud.ru accepted the key: {0} answered in {1} ms",
 	"note.key-not-checked":                "the API key was not checked",

@@ -22,7 +22,7 @@ var stackEnglish = map[string]string{
 	"flag.egress-drain":   "wait until earlier containers have finished, at most this long",
 	"flag.egress-forward": "the container that requests go to, host:port",
 	"flag.egress-health":  "ask the gateway and the container behind it, and end",
-	"flag.egress-of":      "with --health: the container to ask, host:port",
+	"flag.egress-of":      "with --health and --drain: the container that is meant, host:port",
 	"flag.egress-probe":   "wait for a container of a trial, host:port, and print what it is",
 	"flag.egress-use":     "send new requests to this container, host:port",
 	"flag.json-events":    "print every step as a line of JSON, the status last",
@@ -60,6 +60,7 @@ var stackEnglish = map[string]string{
 	"progress.roll-cut":      "the old container is removed; requests that outlasted the wait were cut off",
 
 	"status.up":                "running and proved: {0}",
+	"status.partly":            "running, and all that could be proved holds: {0}",
 	"status.down":              "the stack does not run",
 	"status.broken":            "{0} {0:claim does|claims do} not hold",
 	"status.engine":            "engine",
@@ -109,6 +110,6 @@ var stackEnglish = map[string]string{
 	"hint.image-retagged":       "Remove that image from the engine (docker image rm) and run clawsetup up again.",
 	"hint.image-pull":           "Check the network and docker login. Nothing was started and no file was changed.",
 	"hint.login-platform":       "Start clawsetup up yourself after a reboot.",
-	"hint.not-proved":           "clawsetup status --all shows every proof. What runs is as it was before; a stack that was just started is stopped again.",
+	"hint.not-proved":           "clawsetup status --all shows every proof, clawsetup up makes what is wrong anew. A stack that was just started is stopped again.",
 	"hint.stack-logs":           "docker logs shows what the container said, docker compose ls the project.",
 }

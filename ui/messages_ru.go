@@ -60,6 +60,7 @@ var wizardRussian = map[string]string{ //nolint:gosec // G101: words about secre
 	"error.warning":  "внимание:",
 	"error.missing":  "ошибка: не хватает ответов, а спросить некого. Задайте их флагами:",
 	"error.or":       "или",
+	"error.stopped":  "Остановлено. Файлы при этом не менялись; что работает, покажет clawsetup status.",
 	"error.aborted":  "Выход. Ничего не изменено.",
 	"error.disabled": "«{0}» сейчас недоступно",
 

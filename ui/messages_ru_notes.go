@@ -33,6 +33,7 @@ var findingsRussian = map[string]string{ //nolint:gosec // G101: words about sec
 	"note.port-ours-unchecked":            "порт {0} на 127.0.0.1 занят, вероятно работающим прокси; это не доказано",
 	"note.journal-pending":                "прошлый запуск был прерван; следующий запуск с правом записи завершит или отменит его",
 	"note.journal-recovered-undone":       "запуск, прерванный {0}, отменён",
+	"note.journal-recovered-live":         "неизвестно, принял ли изменение работающий прокси: запустите clawsetup up",
 	"note.journal-recovered-finished":     "запуск, прерванный {0}, завершён",
 	"note.key-proved":                     "cloud.ru принял ключ: {0} ответила за {1} мс",
 	"note.key-not-checked":                "API-ключ не проверялся",

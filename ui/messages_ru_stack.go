@@ -22,7 +22,7 @@ var stackRussian = map[string]string{
 	"flag.egress-drain":   "ждать, пока прежние контейнеры закончат, не дольше этого",
 	"flag.egress-forward": "контейнер, которому передаются запросы, узел:порт",
 	"flag.egress-health":  "спросить шлюз и контейнер за ним и закончить",
-	"flag.egress-of":      "вместе с --health: какой контейнер спросить, узел:порт",
+	"flag.egress-of":      "вместе с --health и --drain: о каком контейнере речь, узел:порт",
 	"flag.egress-probe":   "дождаться контейнера на пробе, узел:порт, и вывести, каков он",
 	"flag.egress-use":     "направлять новые запросы этому контейнеру, узел:порт",
 	"flag.json-events":    "выводить каждый шаг строкой JSON, в конце — состояние",
@@ -60,6 +60,7 @@ var stackRussian = map[string]string{
 	"progress.roll-cut":      "старый контейнер удалён; запросы, не уложившиеся в срок, оборваны",
 
 	"status.up":                "работает и проверен: {0}",
+	"status.partly":            "работает, и всё, что удалось проверить, соблюдается: {0}",
 	"status.down":              "стек не работает",
 	"status.broken":            "не соблюдается: {0} {0:утверждение|утверждения|утверждений}",
 	"status.engine":            "движок",
@@ -109,6 +110,6 @@ var stackRussian = map[string]string{
 	"hint.image-retagged":       "Удалите этот образ из движка (docker image rm) и повторите clawsetup up.",
 	"hint.image-pull":           "Проверьте сеть и docker login. Ничего не запущено, ни один файл не изменён.",
 	"hint.login-platform":       "После перезагрузки запускайте clawsetup up сами.",
-	"hint.not-proved":           "clawsetup status --all показывает все проверки. Работает то же, что и прежде; только что запущенный стек снова остановлен.",
+	"hint.not-proved":           "clawsetup status --all показывает все проверки, clawsetup up пересоздаёт неверное. Только что запущенный стек снова остановлен.",
 	"hint.stack-logs":           "docker logs покажет, что сказал контейнер, docker compose ls — проект.",
 }

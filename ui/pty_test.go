@@ -36,6 +36,13 @@ func runChild(name string) {
 		ci, set := os.LookupEnv("CI")
 		fmt.Printf("CI=%q %v\n", ci, set)
 		return
+	case "work", "work-quick", "work-panic", "work-no-color":
+		o.NoColor = name == "work-no-color"
+		runWork(name, New(o))
+		return
+	case "decide":
+		runDecide(New(o))
+		return
 	case "panic":
 		f.refuse = func(*wizard.Question, string) error { panic("kaboom") }
 	case "plain":

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/clawsetup/clawsetup/wizard"
@@ -19,6 +20,8 @@ func (u *UI) Status(s *wizard.Status, all bool) {
 		u.report.printf("%s %s\n", t.bad.Render(signBad), t.bold.Render(u.T("status.down")))
 	case len(broken) > 0:
 		u.report.printf("%s %s\n", t.bad.Render(signBad), t.bold.Render(u.T("status.broken", len(broken))))
+	case slices.ContainsFunc(s.Results, func(r proof.Result) bool { return r.Outcome == proof.Unknown }):
+		u.report.printf("%s %s\n", t.ok.Render(signOK), t.bold.Render(u.T("status.partly", s.URL)))
 	default:
 		u.report.printf("%s %s\n", t.ok.Render(signOK), t.bold.Render(u.T("status.up", s.URL)))
 	}

@@ -129,6 +129,10 @@ func (u *UI) Lang() string { return u.lang }
 // changes were undone.
 var ErrAborted = errors.New("aborted, nothing was changed")
 
+// ErrStopped is returned when the operator stopped work that was under way: what it
+// did so far may stand.
+var ErrStopped = errors.New("stopped")
+
 // MissingError says that questions are open and nobody can be asked.
 type MissingError struct {
 	// Flags are groups of alternatives: one flag of each group answers it.
@@ -157,6 +161,10 @@ func (u *UI) Error(err error) {
 	}
 	if errors.Is(err, ErrAborted) {
 		u.errors.printf("%s\n", u.T("error.aborted"))
+		return
+	}
+	if errors.Is(err, ErrStopped) {
+		u.errors.printf("%s\n", u.T("error.stopped"))
 		return
 	}
 	message, advice := u.explain(err)

@@ -22,13 +22,16 @@ import (
 
 // Work does something long that asks nothing, and shows how far it is: on the full
 // screen when it takes long, else line by line; with JSON as events. What ends it
-// early is ErrAborted when the operator left.
+// early is ErrStopped when the operator left.
 func (u *UI) Work(ctx context.Context, title string, do func(context.Context, func(wizard.Progress)) error) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	w := &work{u: u, title: title}
 	err := w.run(ctx, do)
-	return interrupted(ctx.Err() != nil || w.left, err)
+	if errors.Is(interrupted(ctx.Err() != nil || w.left, err), ErrAborted) {
+		return ErrStopped
+	}
+	return err
 }
 
 // CanAsk tells whether somebody is there to answer.

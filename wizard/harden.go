@@ -53,7 +53,7 @@ type attempt struct {
 // negotiate returns the weakest set of relaxations that lets the image run, each
 // with the reason why it is needed.
 func (n *negotiation) negotiate(ctx context.Context) ([]Relaxed, error) {
-	if err := n.sweep(ctx); err != nil {
+	if err := n.w.sweepTrial(ctx, n.engine); err != nil {
 		return nil, err
 	}
 	set := n.volumes()
@@ -84,7 +84,7 @@ func (n *negotiation) negotiate(ctx context.Context) ([]Relaxed, error) {
 			return nil, err
 		}
 		if a.ok {
-			return n.prune(ctx, set, added)
+			return n.prune(ctx, set)
 		}
 	}
 	if a.final {
@@ -93,18 +93,18 @@ func (n *negotiation) negotiate(ctx context.Context) ([]Relaxed, error) {
 	return nil, hint.With(fmt.Errorf("%w: at first %s; with everything relaxed %s", ErrNotHardenable, first.why, a.why), "image-not-hardenable")
 }
 
-// sweep removes what a killed trial left behind.
-func (n *negotiation) sweep(ctx context.Context) error {
-	left, err := n.engine.Containers(ctx, n.w.project()+trialSuffix)
+// sweepTrial removes what a killed trial left behind.
+func (w *Wizard) sweepTrial(ctx context.Context, e *engine.Engine) error {
+	left, err := e.Containers(ctx, w.project()+trialSuffix)
 	if err != nil {
 		return err
 	}
 	for _, c := range left {
-		if err := n.engine.Remove(ctx, c.ID); err != nil {
+		if err := e.Remove(ctx, c.ID); err != nil {
 			return err
 		}
 	}
-	return n.w.removeTrial()
+	return w.removeTrial()
 }
 
 // trialSuffix makes the project of a trial another one than the stack's.
@@ -132,15 +132,15 @@ func (n *negotiation) root(_ context.Context, a attempt, _ []Relaxed) ([]Relaxed
 
 func cutWhy(s string) string { return text.Clean(s, longestWhy) }
 
-// prune takes back what is not needed. What was added last is, since nothing worked
-// before it: but only when it was a single thing.
-func (n *negotiation) prune(ctx context.Context, set, last []Relaxed) ([]Relaxed, error) {
+// prune takes back what is not needed, what was added last too: that the image ran with
+// it may have been chance.
+func (n *negotiation) prune(ctx context.Context, set []Relaxed) ([]Relaxed, error) {
 	gravest := slices.Clone(set)
 	slices.SortStableFunc(gravest, func(a, b Relaxed) int {
 		return slices.Index(relaxations, b.What) - slices.Index(relaxations, a.What)
 	})
 	for _, r := range gravest {
-		if r.What == RelaxLauncher || len(last) == 1 && r.same(last[0]) || slices.ContainsFunc(n.volumes(), r.same) {
+		if r.What == RelaxLauncher || slices.ContainsFunc(n.volumes(), r.same) {
 			continue
 		}
 		without := slices.DeleteFunc(slices.Clone(set), r.same)
@@ -425,6 +425,7 @@ func (t *trial) ask(ctx context.Context) (Probe, error) {
 	out, err := t.n.engine.RunBeside(ctx, t.id, engine.Beside{
 		Image: t.n.gateway, Secrets: []string{token},
 		Command: []string{"egress", "--probe", address, "--wait", t.n.patience.String()},
+		Project: t.stack.Project,
 		Labels:  map[string]string{templates.LabelManaged: "true", templates.LabelRole: "probe"},
 	})
 	if err != nil {

@@ -102,7 +102,15 @@ func (s *InitSession) startingPoint() Setup {
 			key.Label = base.Key.Label
 		}
 		base.Key = key
-		// Consent is this operator's, and paths are this host's.
+		// Consent is this operator's, and paths are this host's: so is what an image was
+		// allowed, and where the container gets to.
+		base.Egress, base.Image.Hardening, base.Login = EgressSetup{}, HardeningSetup{}, LoginSetup{}
+		if s.current != nil {
+			base.Egress, base.Login = s.current.Egress, s.current.Login
+			if s.current.Image.Digest == base.Image.Digest {
+				base.Image.Hardening = s.current.Image.Hardening
+			}
+		}
 		base.API.AllowPrivate = s.current != nil && s.current.API.AllowPrivate && s.current.API.Base == base.API.Base
 		if s.current == nil {
 			base.Dir, base.OpenClaw.Config, base.Claude.Path = "", "", ""

@@ -19,6 +19,9 @@ type intention struct {
 	Made []string `json:"made"`
 	// Events group the changes by the domain event that they make up.
 	Events []intendedEvent `json:"events"`
+	// Live says that something runs which had to take the change before the commit:
+	// without one nobody knows whether it did.
+	Live bool `json:"live,omitempty"`
 }
 
 // intendedEvent names its changes by their index in the intent record.
@@ -35,7 +38,7 @@ const detailIntention = "intention"
 
 // intend makes the intention of p.
 func intend(p *Plan) intention {
-	in := intention{Made: missingFolders(p.Changes), Events: []intendedEvent{}}
+	in := intention{Made: missingFolders(p.Changes), Events: []intendedEvent{}, Live: p.live != nil}
 	at := func(e journal.Event) *intendedEvent {
 		i := slices.IndexFunc(in.Events, func(x intendedEvent) bool { return x.Event == e })
 		if i < 0 {

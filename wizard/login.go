@@ -29,30 +29,34 @@ type loginFile struct {
 	content []byte
 }
 
-// loginFiles are what starts the stack when the operator logs in: a unit of the
-// user's systemd and what makes the default target want it, or a launchd agent.
-func (w *Wizard) loginFiles(l LoginSetup) ([]loginFile, error) {
-	login := templates.Login{Executable: w.Executable, DockerHost: l.DockerHost}
+// loginPaths are the files of a start at login on this system; ErrNoLogin where it
+// has none that clawsetup knows. The first is the unit, or the agent.
+func (w *Wizard) loginPaths() ([]string, error) {
 	switch runtime.GOOS {
 	case "linux":
-		unit, err := templates.SystemdUnit(login)
-		if err != nil {
-			return nil, err
-		}
 		dir := filepath.Join(filepath.Dir(w.Paths.Config), "systemd", "user")
-		return []loginFile{
-			{filepath.Join(dir, loginUnit), unit},
-			{filepath.Join(dir, loginWants, "clawsetup.conf"), templates.SystemdWants(loginUnit)},
-		}, nil
+		return []string{filepath.Join(dir, loginUnit), filepath.Join(dir, loginWants, "clawsetup.conf")}, nil
 	case "darwin":
-		agent, err := templates.LaunchAgent(login, loginLabel)
-		if err != nil {
-			return nil, err
-		}
-		return []loginFile{{filepath.Join(w.Paths.Home, "Library", "LaunchAgents", loginLabel+".plist"), agent}}, nil
+		return []string{filepath.Join(w.Paths.Home, "Library", "LaunchAgents", loginLabel+".plist")}, nil
 	default:
 		return nil, hint.With(fmt.Errorf("%w (%s)", ErrNoLogin, runtime.GOOS), "login-platform")
 	}
+}
+
+// loginFiles are what starts the stack when the operator logs in: a unit of the
+// user's systemd and what makes the default target want it, or a launchd agent.
+func (w *Wizard) loginFiles(l LoginSetup) ([]loginFile, error) {
+	paths, err := w.loginPaths()
+	if err != nil {
+		return nil, err
+	}
+	login := templates.Login{Executable: w.Executable, DockerHost: l.DockerHost}
+	if len(paths) == 1 {
+		agent, err := templates.LaunchAgent(login, loginLabel)
+		return []loginFile{{paths[0], agent}}, err
+	}
+	unit, err := templates.SystemdUnit(login)
+	return []loginFile{{paths[0], unit}, {paths[1], templates.SystemdWants(loginUnit)}}, err
 }
 
 // login plans the start at login, or takes back what an earlier plan wrote for it.
@@ -69,7 +73,7 @@ func (p *planner) login(s Setup) error {
 		}
 		return nil
 	}
-	list, err := p.w.loginFiles(s.Login)
+	paths, err := p.w.loginPaths()
 	if errors.Is(err, ErrNoLogin) {
 		return nil
 	}
@@ -77,8 +81,7 @@ func (p *planner) login(s Setup) error {
 		return err
 	}
 	for _, t := range p.past {
-		ours := slices.ContainsFunc(list, func(f loginFile) bool { return f.path == t.first.Path })
-		if !ours || t.last.After == t.first.Before {
+		if !slices.Contains(paths, t.first.Path) || t.last.After == t.first.Before {
 			continue
 		}
 		if err := p.restore(t, Change{Why: "file-obsolete", event: journal.SetupRemoved}); err != nil {

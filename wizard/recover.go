@@ -106,6 +106,7 @@ func (w *Wizard) settle(ctx context.Context, l *journal.Log, v *vault, snaps *jo
 	if err != nil {
 		return nil, err
 	}
+	done = done && !in.Live
 	when := intent.Time.Format("2006-01-02 15:04:05")
 	u := undoing{w: w, vault: v, snaps: snaps}
 	outcome, end := "undone", journal.Entry{Event: journal.TransactionUndone, Tx: intent.Tx, Phase: journal.PhaseUndone}
@@ -130,6 +131,9 @@ func (w *Wizard) settle(ctx context.Context, l *journal.Log, v *vault, snaps *jo
 		return nil, err
 	}
 	notes := []Note{{ID: "journal-recovered-" + outcome, State: Attention, Args: []any{when}}}
+	if in.Live {
+		notes = append(notes, Note{ID: "journal-recovered-live", State: Attention})
+	}
 	for _, path := range u.left {
 		notes = append(notes, Note{ID: "undo-left", State: Attention, Args: []any{path}})
 	}

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/templates"
 	"github.com/clawsetup/clawsetup/wizard/engine"
 	"github.com/clawsetup/clawsetup/wizard/hint"
@@ -30,7 +33,7 @@ func (r *running) renew(ctx context.Context, patience time.Duration, report func
 		if stale {
 			report(Progress{ID: "compose"})
 			if err := r.stack.Up(ctx, templates.GatewayService); err != nil {
-				return err
+				return r.w.portTaken(ctx, r.setup, err)
 			}
 			report(Progress{ID: "compose", State: Durable})
 			if err := r.refresh(ctx); err != nil {
@@ -80,9 +83,14 @@ func (r *running) replace(ctx context.Context, how replacement, report func(Prog
 	}
 	out.gateway = gateway.ID
 	report(Progress{ID: "roll-new"})
+	// The gateway finds the proxy by a name that two containers will have: from now on
+	// it is told which one to use.
+	if err := r.switchTo(ctx, gateway.ID, first(out.old, r.stack.Project)); err != nil {
+		return nil, err
+	}
 	fresh, err := r.beside(ctx, out.old)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, out.clear(context.WithoutCancel(ctx)))
 	}
 	out.fresh = *fresh
 	report(Progress{ID: "roll-new", State: Durable})
@@ -109,18 +117,50 @@ func (c *replacement) back(ctx context.Context) error {
 		return c.restart(ctx, c.patience, func(Progress) {})
 	}
 	err := c.switchTo(ctx, c.gateway, first(c.old, c.stack.Project))
-	c.drain(ctx)
-	return errors.Join(err, c.engine.Remove(ctx, c.fresh.ID))
+	// What the new container was asked meanwhile may end there.
+	_ = c.drain(ctx, backTime, c.address())
+	return errors.Join(err, c.clear(ctx))
 }
 
-// drain waits until nothing is under way in containers that are no longer in use;
-// false when that took too long, or the operator left.
-func (c *replacement) drain(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, drainTime+answerTime)
-	defer cancel()
-	_, err := c.engine.Run(ctx, c.gateway, templates.GatewayProgram, "egress", "--drain", drainTime.String())
-	return err == nil
+// clear removes what is not one of the old containers, and lets the gateway find the
+// one that is left by its name again.
+func (c *replacement) clear(ctx context.Context) error {
+	errs := []error{c.refresh(ctx)}
+	for _, now := range c.of(templates.Service) {
+		if !slices.ContainsFunc(c.old, func(o engine.Container) bool { return o.ID == now.ID }) {
+			errs = append(errs, c.engine.Remove(ctx, now.ID))
+		}
+	}
+	return errors.Join(append(errs, c.release(ctx, len(c.old)))...)
 }
+
+// release lets the gateway find the proxy by its name: its address changes when it is
+// started again. With several containers the name would mean any of them.
+func (c *replacement) release(ctx context.Context, containers int) error {
+	if containers != 1 {
+		return nil
+	}
+	return c.switchTo(ctx, c.gateway, templates.Service+":"+strconv.Itoa(templates.ContainerPort))
+}
+
+func (c *replacement) address() string { return containerPort(c.fresh.IP(c.stack.Project, "inner")) }
+
+// drain waits until nothing is under way in the container at address, or, when that
+// is empty, in all that are no longer in use. The error is that it took too long, or
+// that the operator left.
+func (c *replacement) drain(ctx context.Context, most time.Duration, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, most+answerTime)
+	defer cancel()
+	argv := []string{templates.GatewayProgram, "egress", "--drain", most.String()}
+	if address != "" {
+		argv = append(argv, "--of", address)
+	}
+	_, err := c.engine.Run(ctx, c.gateway, argv...)
+	return err
+}
+
+// backTime is how long requests may go on in a new container that is taken back.
+const backTime = time.Minute
 
 // first is the address of the first of the containers that runs; empty for none.
 func first(containers []engine.Container, project string) string {
@@ -155,7 +195,7 @@ func (r *running) beside(ctx context.Context, old []engine.Container) (*engine.C
 // hand proves the new container and lets it take the new requests.
 func (c *replacement) hand(ctx context.Context, report func(Progress)) error {
 	report(Progress{ID: "health"})
-	address := containerPort(c.fresh.IP(c.stack.Project, "inner"))
+	address := c.address()
 	if err := c.answers(ctx, address); err != nil {
 		return err
 	}
@@ -171,7 +211,7 @@ func (c *replacement) hand(ctx context.Context, report func(Progress)) error {
 	if err := c.switchTo(ctx, c.gateway, address); err != nil {
 		return err
 	}
-	token, err := c.w.proxyToken(ctx, c.setup)
+	token, err := c.tokenForUs(ctx)
 	if err != nil {
 		return err
 	}
@@ -182,13 +222,25 @@ func (c *replacement) hand(ctx context.Context, report func(Progress)) error {
 	return c.endToEnd(ctx, report)
 }
 
+// tokenForUs is the proxy token, once it is known that nobody else listens (S-01).
+func (r *running) tokenForUs(ctx context.Context) (secrets.Secret, error) {
+	owner, err := r.owner(ctx)
+	if err != nil {
+		return secrets.Secret{}, err
+	}
+	if broken := proof.Failed(owner); len(broken) > 0 {
+		return secrets.Secret{}, hint.With(fmt.Errorf("%w: %w", ErrNotProved, joined(broken)), "not-proved")
+	}
+	return r.w.proxyToken(ctx, r.setup)
+}
+
 // endToEnd proves a new key where it is used: a model answers through the stack.
 func (c *replacement) endToEnd(ctx context.Context, report func(Progress)) error {
 	if !c.newKey {
 		return nil
 	}
 	report(Progress{ID: "roll-model"})
-	token, err := c.w.proxyToken(ctx, c.setup)
+	token, err := c.tokenForUs(ctx)
 	if err != nil {
 		return err
 	}
@@ -207,7 +259,7 @@ func (c *replacement) keep(ctx context.Context, report func(Progress)) error {
 	}
 	report(Progress{ID: "roll-drain"})
 	done := "roll-drain"
-	if !c.drain(ctx) {
+	if err := c.drain(ctx, drainTime, ""); err != nil {
 		// What still runs is cut off: its client has given up, or the operator has.
 		done = "roll-cut"
 	}
@@ -218,7 +270,7 @@ func (c *replacement) keep(ctx context.Context, report func(Progress)) error {
 		}
 	}
 	report(Progress{ID: done, State: Durable})
-	return c.refresh(ctx)
+	return errors.Join(c.release(ctx, 1), c.refresh(ctx))
 }
 
 // answerTime is what asking the gateway may take beside what it waits for.
@@ -235,6 +287,7 @@ func (r *running) switchTo(ctx context.Context, gateway, address string) error {
 
 // answers waits until a container answers its gateway, ends, or patience does.
 func (c *replacement) answers(ctx context.Context, address string) error {
+	outer := ctx
 	ctx, cancel := context.WithTimeout(ctx, c.patience)
 	defer cancel()
 	var last error
@@ -253,6 +306,9 @@ func (c *replacement) answers(ctx context.Context, address string) error {
 			}
 		}
 		if err := pause(ctx, 200*time.Millisecond); err != nil {
+			if outer.Err() != nil {
+				return outer.Err()
+			}
 			return hint.With(fmt.Errorf("the new container did not answer within %s: %s", c.patience, text.Clean(last.Error(), 200)), "stack-logs")
 		}
 	}
@@ -311,7 +367,9 @@ func outOfMemory(c engine.Container) string {
 
 // portTaken says who holds the port when that is why a stack did not start (S-01).
 func (w *Wizard) portTaken(ctx context.Context, s Setup, err error) error {
-	if ctx.Err() != nil || !strings.Contains(err.Error(), "docker compose") {
+	// The words of Docker and of the kernel; there are no types for them.
+	words := err.Error()
+	if ctx.Err() != nil || !strings.Contains(words, "already in use") && !strings.Contains(words, "already allocated") {
 		return err
 	}
 	listeners, listErr := proc.Host().Listeners(uint16(s.Port)) //nolint:gosec // ports were checked
@@ -319,6 +377,11 @@ func (w *Wizard) portTaken(ctx context.Context, s Setup, err error) error {
 		return err
 	}
 	l := listeners[0]
+	for _, x := range listeners {
+		if x.Address.Addr().String() == "127.0.0.1" {
+			l = x
+		}
+	}
 	who := ""
 	if owners, _ := proc.Host().Owners(l.Inode); len(owners) > 0 {
 		who = fmt.Sprintf(", process %d, %s", owners[0].PID, text.Clean(owners[0].Path, 80))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
 
@@ -37,6 +38,9 @@ func (w *Wizard) runtimeDir() string { return filepath.Join(w.Paths.Runtime, w.P
 // file that is right is left: its age tells which containers have seen it.
 func (w *Wizard) exposeSecrets(ctx context.Context, s Setup) error {
 	if s.Store != secrets.KindKeyring {
+		if _, err := os.Stat(w.runtimeDir()); err != nil {
+			return nil //nolint:nilerr // there are none, or nobody's that we could reach
+		}
 		return w.hideSecrets()
 	}
 	for _, name := range containerSecrets {
@@ -155,14 +159,31 @@ func (r *running) up() bool {
 }
 
 // sick tells whether a running stack has to be made anew as a whole: it does not
-// answer, or its networks are not what the file says.
-func (r *running) sick(ctx context.Context) bool {
-	if proof.NewClient(r.setup.ProxyURL()).Healthy(ctx) != nil {
-		return true
-	}
+// answer, asked several times, or its networks are not what the file says.
+func (r *running) sick(ctx context.Context) (bool, error) {
 	results, err := r.networks(ctx)
-	return err != nil || len(proof.Failed(results)) > 0
+	if err != nil {
+		return false, err
+	}
+	for _, p := range proof.Failed(results) {
+		if p.Rule != "network-members" { // a stranger is no fault of the network
+			return true, nil
+		}
+	}
+	client := proof.NewClient(r.setup.ProxyURL())
+	for range timesAsked {
+		if client.Healthy(ctx) == nil {
+			return false, nil
+		}
+		if err := pause(ctx, time.Second); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
 }
+
+// timesAsked is how often a stack that runs may fail to answer.
+const timesAsked = 3
 
 // stale tells whether a container was made from other files, or other secrets, than
 // there are now: it sees neither before it is made again.
@@ -173,6 +194,12 @@ func (r *running) stale(ctx context.Context, c engine.Container) (bool, error) {
 	}
 	if hash != c.ConfigHash() {
 		return true, nil
+	}
+	// The hash knows neither what the seccomp profile holds nor what was changed in a
+	// container since.
+	results, err := r.claims(ctx, c.ID)
+	if err != nil || len(proof.Failed(results)) > 0 {
+		return true, err
 	}
 	if c.Service() != templates.Service {
 		return false, nil
@@ -217,5 +244,5 @@ func (w *Wizard) down(ctx context.Context, s Setup, purge bool) error {
 		return errors.Join(err, w.hideSecrets())
 	}
 	defer func() { _ = e.Close() }()
-	return errors.Join(w.composeStack(s, e).Down(ctx, purge), w.hideSecrets())
+	return errors.Join(w.composeStack(s, e).Down(ctx, purge), w.sweepTrial(ctx, e), w.hideSecrets())
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/clawsetup/clawsetup/wizard/compose"
 	"github.com/clawsetup/clawsetup/wizard/engine"
 	"github.com/clawsetup/clawsetup/wizard/image"
+	"github.com/clawsetup/clawsetup/wizard/journal"
 	"github.com/clawsetup/clawsetup/wizard/proc"
 	"github.com/clawsetup/clawsetup/wizard/proof"
 	"github.com/clawsetup/clawsetup/wizard/text"
@@ -143,7 +144,10 @@ func (r *running) proofs(ctx context.Context, deaths map[string]int) ([]proof.Re
 		results = append(results, found...)
 	}
 	results = append(append(results, r.restarts(deaths)...), r.single(), r.tried())
-	owner := r.owner()
+	owner, err := r.owner(ctx)
+	if err != nil {
+		return nil, err
+	}
 	results = append(results, owner...)
 	if len(proof.Failed(owner)) > 0 {
 		return append(results, proof.Result{Control: "S-01", Rule: "token-accepted", Outcome: proof.Unknown,
@@ -180,7 +184,7 @@ func (r *running) claims(ctx context.Context, id string) ([]proof.Result, error)
 	if err != nil {
 		return nil, err
 	}
-	swap, err := r.engine.CountsSwap(ctx)
+	facts, err := r.engine.Facts(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -204,7 +208,7 @@ func (r *running) claims(ctx context.Context, id string) ([]proof.Result, error)
 				errs = append(errs, err)
 				return
 			}
-			claims.Hidden, claims.SwapCounted = hidden, swap
+			claims.Hidden, claims.SwapCounted = hidden, facts.CountsSwap
 			parts[i] = proof.Container(claims, c, proc.Host())
 		})
 	}
@@ -264,11 +268,54 @@ func (r *running) file(ctx context.Context) ([]proof.Result, error) {
 		return nil, err
 	}
 	violations, err := compose.Check(ctx, dir, b, env, r.setup.allowed()...)
-	out := []proof.Result{{Control: "T-02", Rule: "compose-file"}}
+	if err != nil {
+		return nil, err
+	}
+	out, err := r.written(ctx)
 	for _, v := range violations {
 		out = append(out, proof.Result{Control: v.Control, Rule: v.Rule, Service: v.Service, Outcome: proof.Broken, Detail: composeName + ": " + v.Detail})
 	}
 	return out, err
+}
+
+// written compares the files with what the journal says was written to them last
+// (T-02): a file that claims less is no claim of ours.
+func (r *running) written(ctx context.Context) ([]proof.Result, error) {
+	unknown := proof.Result{Control: "T-02", Rule: "files-as-written", Outcome: proof.Unknown, Detail: "the journal cannot be read; clawsetup config-history verify says why"}
+	h, err := r.w.History(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if h.KeysErr != nil {
+		return []proof.Result{unknown}, nil
+	}
+	records, err := h.all()
+	if err != nil {
+		return []proof.Result{unknown}, nil //nolint:nilerr // config-history verify tells it in full
+	}
+	dir := r.setup.StackDir(r.w.Paths)
+	watched := map[string]proof.Outcome{
+		filepath.Join(dir, composeName): proof.Broken, filepath.Join(dir, envName): proof.Broken, filepath.Join(dir, seccompName): proof.Broken,
+		// The operator may edit it: what it says then was not consented to yet.
+		r.w.Paths.SetupFile(): proof.Unknown,
+	}
+	var out []proof.Result
+	for _, t := range touchedSince(records, journal.Record{}) {
+		changed, ours := watched[t.first.Path]
+		if !ours {
+			continue
+		}
+		now, err := r.w.Disk.Read(t.first.Path, largestFile)
+		if err != nil {
+			return nil, err
+		}
+		p := proof.Result{Control: "T-02", Rule: "files-as-written"}
+		if r.w.digest(h.vault, now, t.last.After) != t.last.After {
+			p.Outcome, p.Detail = changed, filepath.Base(t.first.Path)+" is not what clawsetup wrote last; clawsetup init shows the difference"
+		}
+		out = append(out, p)
+	}
+	return out, nil
 }
 
 func (r *running) networks(ctx context.Context) ([]proof.Result, error) {
@@ -288,12 +335,18 @@ func (r *running) networks(ctx context.Context) ([]proof.Result, error) {
 }
 
 // restarts finds a container that ends again and again (D-02).
+// The engine remembers some hundred events of all its containers.
 func (r *running) restarts(deaths map[string]int) []proof.Result {
 	var out []proof.Result
 	for _, c := range r.containers {
 		p := proof.Result{Control: "D-02", Rule: "restarts", Service: c.Service()}
-		if n := deaths[c.ID]; n > mostDeaths {
+		started, err := time.Parse(time.RFC3339Nano, c.State.StartedAt)
+		recent := err != nil || r.w.Now().Sub(started) < deathsSince
+		switch n := deaths[c.ID]; {
+		case n > mostDeaths:
 			p.Outcome, p.Detail = proof.Broken, fmt.Sprintf("it ended %d times in the last %s", n, deathsSince)
+		case recent && c.RestartCount > n:
+			p.Outcome, p.Detail = proof.Unknown, fmt.Sprintf("it was started again %d times; the engine does not remember when", c.RestartCount)
 		}
 		out = append(out, p)
 	}
@@ -321,17 +374,22 @@ func (r *running) tried() proof.Result {
 
 // owner proves who listens on the port: the engine, for the container that publishes
 // it.
-func (r *running) owner() []proof.Result {
+func (r *running) owner(ctx context.Context) ([]proof.Result, error) {
+	facts, err := r.engine.Facts(ctx)
+	if err != nil {
+		return nil, err
+	}
 	publisher, network := templates.GatewayService, "edge"
 	if r.setup.Egress.Open {
 		publisher, network = templates.Service, "isolated"
 	}
 	for _, c := range r.of(publisher) {
 		if c.Running() {
-			return proof.PortOwner(proc.Host(), uint16(r.setup.Port), c.IP(r.stack.Project, network)) //nolint:gosec // ports were checked
+			relay := proof.Relay{IP: c.IP(r.stack.Project, network), Rootless: facts.Rootless}
+			return proof.PortOwner(proc.Host(), uint16(r.setup.Port), relay), nil //nolint:gosec // ports were checked
 		}
 	}
-	return []proof.Result{{Control: "S-01", Rule: "port-owner", Outcome: proof.Broken, Detail: "no container of the stack publishes the port"}}
+	return []proof.Result{{Control: "S-01", Rule: "port-owner", Outcome: proof.Broken, Detail: "no container of the stack publishes the port"}}, nil
 }
 
 // portOwner tells who holds the port of a set-up, as init shows it.
@@ -346,8 +404,10 @@ func (w *Wizard) portOwner(ctx context.Context, s Setup) Note {
 	if err != nil {
 		return unchecked
 	}
-	owner := r.owner()
+	owner, err := r.owner(ctx)
 	switch {
+	case err != nil:
+		return unchecked
 	case len(proof.Failed(owner)) > 0:
 		return Note{ID: "port-taken", State: Failed, Args: []any{s.Port}}
 	case owner[0].Outcome == proof.Held:

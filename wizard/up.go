@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 
@@ -215,12 +216,17 @@ func (s *UpSession) Plan(ctx context.Context) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := s.setup.Marshal()
-	if err != nil {
-		return nil, err
+	if !reflect.DeepEqual(before, s.setup) { // else the operator's own words in it stay
+		b, err := s.setup.Marshal()
+		if err != nil {
+			return nil, err
+		}
+		setup := Change{Why: "file-setup-hardening", Controls: []string{"E-01"}, event: journal.SetupRecorded}
+		if err := p.file(s.w.Paths.SetupFile(), b, setup); err != nil {
+			return nil, err
+		}
 	}
-	setup := Change{Why: "file-setup-hardening", Controls: []string{"E-01"}, event: journal.SetupRecorded}
-	if err := errors.Join(p.file(s.w.Paths.SetupFile(), b, setup), p.stack(ctx, s.setup, c), p.login(s.setup)); err != nil {
+	if err := errors.Join(p.stack(ctx, s.setup, c), p.login(s.setup)); err != nil {
 		return nil, err
 	}
 	p.plan.Notes = append(p.plan.Notes, s.notes...)
@@ -281,7 +287,9 @@ func (s *UpSession) Start(ctx context.Context, report func(Progress)) (*Status, 
 	if err != nil {
 		return nil, err
 	}
-	s.setup = *setup
+	if !reflect.DeepEqual(*setup, s.setup) {
+		return nil, hint.With(fmt.Errorf("%s %w", s.w.Paths.SetupFile(), ErrStalePlan), "run-again")
+	}
 	if err := s.w.exposeSecrets(ctx, s.setup); err != nil {
 		return nil, err
 	}
@@ -289,7 +297,13 @@ func (s *UpSession) Start(ctx context.Context, report func(Progress)) (*Status, 
 	if err != nil {
 		return nil, err
 	}
-	if !r.up() || r.sick(ctx) {
+	fresh := !r.up()
+	if !fresh {
+		if fresh, err = r.sick(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if fresh {
 		return s.fresh(ctx, r, report)
 	}
 	if err := r.renew(ctx, s.opts.Patience, report); err != nil {
@@ -306,12 +320,17 @@ func (s *UpSession) fresh(ctx context.Context, r *running, report func(Progress)
 	}
 	report(Progress{ID: "stop"})
 	// Also when the operator left: a half-started stack is none.
-	if down := s.w.down(context.WithoutCancel(ctx), s.setup, false); down != nil {
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), downTime)
+	defer cancel()
+	if down := s.w.down(last, s.setup, false); down != nil {
 		return status, errors.Join(err, down)
 	}
 	report(Progress{ID: "stop", State: Durable})
 	return status, err
 }
+
+// downTime bounds taking down what could not be started.
+const downTime = 2 * time.Minute
 
 func (s *UpSession) tryFresh(ctx context.Context, r *running, report func(Progress)) (*Status, error) {
 	report(Progress{ID: "compose"})

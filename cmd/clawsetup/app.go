@@ -43,8 +43,6 @@ const lockWait = 10 * time.Second
 var (
 	// errFindings ends a check that found something: exit code 3.
 	errFindings = errors.New("findings")
-	// errSilent ends a command whose output already said everything.
-	errSilent = errors.New("failed")
 )
 
 // usageError is a mistake in the command line.
@@ -88,9 +86,7 @@ func (a *app) exit(err error) int {
 		return exitDone
 	case errors.Is(err, errFindings):
 		return exitFindings
-	case errors.Is(err, errSilent):
-		return exitFailed
-	case errors.Is(err, ui.ErrAborted):
+	case errors.Is(err, ui.ErrAborted), errors.Is(err, ui.ErrStopped):
 		code = exitAborted
 	case errors.As(err, &missing), errors.As(err, &usage), errors.Is(err, wizard.ErrBadValue), errors.Is(err, wizard.ErrNoSuchOption):
 		code = exitUsage

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -71,7 +72,7 @@ func (a *app) runEgress(ctx context.Context, o *egressOptions) error {
 	case o.drain > 0:
 		ctx, cancel := context.WithTimeout(ctx, o.drain)
 		defer cancel()
-		_, err := control.Drain(ctx)
+		_, err := control.Drain(ctx, o.of)
 		return err
 	case o.allow == "" || o.forward == "":
 		return usageError{errors.New("--allow and --forward belong together")}
@@ -140,8 +141,14 @@ func (a *app) launchCommand(u *ui.UI) *cobra.Command {
 }
 
 func launch(args []string) error {
-	env := os.Environ()
-	for variable, name := range map[string]string{"OPENAI_API_KEY": secrets.APIKey, "ANTHROPIC_API_KEY": secrets.ProxyToken} {
+	values := map[string]string{"OPENAI_API_KEY": secrets.APIKey, "ANTHROPIC_API_KEY": secrets.ProxyToken}
+	// What the image itself sets would win: a program takes the first of two.
+	env := slices.DeleteFunc(os.Environ(), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		_, ours := values[name]
+		return ours
+	})
+	for variable, name := range values {
 		value, err := readSecret(name)
 		if err != nil {
 			return err

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"syscall"
 	"time"
+	"unicode/utf8"
 
 	"github.com/creack/pty"
 	"github.com/hinshun/vt10x"
@@ -80,12 +81,16 @@ func (t *Term) start(width, height int) error {
 func (t *Term) read() {
 	defer close(t.done)
 	buf := make([]byte, 4096)
+	var pending []byte // vt10x loses a character that comes in two parts
 	for {
 		n, err := t.pty.Read(buf)
+		pending = append(pending, buf[:n]...)
+		whole := len(pending) - begun(pending)
 		t.mu.Lock()
-		_, _ = t.screen.Write(buf[:n])
+		_, _ = t.screen.Write(pending[:whole])
 		t.raw.Write(buf[:n])
 		t.mu.Unlock()
+		pending = pending[whole:]
 		select {
 		case t.change <- struct{}{}:
 		default:
@@ -94,6 +99,19 @@ func (t *Term) read() {
 			return
 		}
 	}
+}
+
+// begun is how many bytes at the end of b are the beginning of a character.
+func begun(b []byte) int {
+	for n := 1; n < utf8.UTFMax && n <= len(b); n++ {
+		if last := b[len(b)-n:]; utf8.RuneStart(last[0]) {
+			if utf8.FullRune(last) {
+				return 0
+			}
+			return n
+		}
+	}
+	return 0
 }
 
 // Screen is the text that is on the terminal now.

@@ -108,7 +108,8 @@ func seccompProfile(s service) bool {
 func confined(s service) bool {
 	return !slices.ContainsFunc(s.SecurityOpt, func(o string) bool {
 		_, seccomp := option(o, "seccomp")
-		return !seccomp && (strings.HasSuffix(o, "unconfined") || strings.HasSuffix(o, "disable") || strings.HasSuffix(o, ":false") || strings.HasSuffix(o, "=false"))
+		_, privileges := option(o, "no-new-privileges")
+		return !seccomp && !privileges && o != "no-new-privileges" || strings.HasSuffix(o, ":false") || strings.HasSuffix(o, "=false")
 	})
 }
 

@@ -56,17 +56,18 @@ func (c Control) Status(ctx context.Context) (Status, error) {
 // ErrStillBusy says that requests outlasted the wait.
 var ErrStillBusy = errors.New("requests are still under way in the old container")
 
-// Drain waits until no request is under way in containers that are no longer in
-// use, or ctx ends: then the error is ErrStillBusy.
-func (c Control) Drain(ctx context.Context) (Status, error) {
+// Drain waits until no request is under way in the container at address, when that
+// is empty in all that are no longer in use, or ctx ends: then the error is
+// ErrStillBusy.
+func (c Control) Drain(ctx context.Context, address string) (Status, error) {
 	for {
 		s, err := c.Status(context.WithoutCancel(ctx))
-		if err != nil || s.Old == 0 {
+		if err != nil || s.Draining(address) == 0 {
 			return s, err
 		}
 		select {
 		case <-ctx.Done():
-			return s, fmt.Errorf("%w: %d", ErrStillBusy, s.Old)
+			return s, fmt.Errorf("%w: %d", ErrStillBusy, s.Draining(address))
 		case <-time.After(50 * time.Millisecond):
 		}
 	}

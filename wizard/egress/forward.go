@@ -140,17 +140,31 @@ type Status struct {
 	// Target is where new requests go.
 	Target string `json:"target"`
 	// Busy counts the requests under way there, Old those that still run in
-	// containers that were in use before.
-	Busy int `json:"busy"`
-	Old  int `json:"old"`
+	// containers that were in use before, by their address.
+	Busy int            `json:"busy"`
+	Old  map[string]int `json:"old"`
+}
+
+// Draining counts the requests under way in the earlier container at address; in all
+// of them when that is empty.
+func (s Status) Draining(address string) int {
+	n := 0
+	for a, busy := range s.Old {
+		if address == "" || a == address {
+			n += busy
+		}
+	}
+	return n
 }
 
 func (f *forwarder) status() Status {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	s := Status{Target: f.now.address, Busy: f.now.busy}
+	s := Status{Target: f.now.address, Busy: f.now.busy, Old: map[string]int{}}
 	for _, o := range f.old {
-		s.Old += o.busy
+		if o.address != f.now.address {
+			s.Old[o.address] += o.busy
+		}
 	}
 	return s
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"path/filepath"
 	"slices"
@@ -27,6 +28,8 @@ type Beside struct {
 	// Secrets are host files that it finds under their names in /run/secrets. They are
 	// mounted one by one: it cannot enter the folder that they are in.
 	Secrets []string
+	// Project is the compose project that it counts to, for whoever clears up.
+	Project string
 	Labels  map[string]string
 }
 
@@ -43,12 +46,16 @@ func (e *Engine) RunBeside(ctx context.Context, id string, b Beside) (string, er
 	for _, s := range b.Secrets {
 		binds = append(binds, s+":"+templates.SecretsPath+"/"+filepath.Base(s)+":ro")
 	}
+	labels := maps.Clone(b.Labels)
+	labels[labelProject] = b.Project
 	made, err := e.api.ContainerCreate(ctx,
-		&container.Config{Image: b.Image, Cmd: b.Command, User: templates.GatewayUser, Labels: b.Labels},
+		&container.Config{Image: b.Image, Cmd: b.Command, User: templates.GatewayUser, Labels: labels},
 		&container.HostConfig{
 			NetworkMode: container.NetworkMode("container:" + id), ReadonlyRootfs: true, CapDrop: []string{"ALL"},
 			SecurityOpt: []string{"no-new-privileges"}, Binds: binds,
-			Resources: container.Resources{Memory: besideMemory, PidsLimit: &pids},
+			Resources: container.Resources{Memory: besideMemory, MemorySwap: besideMemory, PidsLimit: &pids},
+			// What it prints is read back, whatever the engine's own way of logging is.
+			LogConfig: container.LogConfig{Type: "json-file", Config: map[string]string{"max-size": "1m", "max-file": "1"}},
 		}, nil, nil, "")
 	if err != nil {
 		return "", fmt.Errorf("making a container: %w", err)

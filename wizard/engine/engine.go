@@ -9,7 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/docker/docker/api/types/versions"
@@ -37,6 +39,18 @@ type Engine struct {
 	Architecture string
 
 	api *client.Client
+
+	mu    sync.Mutex
+	facts *Facts
+}
+
+// Facts are what an engine says of its kernel and of itself.
+type Facts struct {
+	// CountsSwap is false where the kernel is built, or was started, without that.
+	CountsSwap bool
+	// Rootless says that the engine, or what listens on this host for one in a virtual
+	// machine, runs without root's rights.
+	Rootless bool
 }
 
 // connectTime bounds the first question to an engine.
@@ -120,12 +134,18 @@ func cause(err error) string {
 	return err.Error()
 }
 
-// CountsSwap tells whether the engine's kernel can limit swap: some are built, or
-// started, without that.
-func (e *Engine) CountsSwap(ctx context.Context) (bool, error) {
+// Facts asks the engine once.
+func (e *Engine) Facts(ctx context.Context) (Facts, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.facts != nil {
+		return *e.facts, nil
+	}
 	info, err := e.api.Info(ctx)
 	if err != nil {
-		return false, fmt.Errorf("asking the engine what its kernel can do: %w", err)
+		return Facts{}, fmt.Errorf("asking the engine what it can do: %w", err)
 	}
-	return info.SwapLimit, nil
+	rootless := func(o string) bool { return strings.Contains(o, "name=rootless") }
+	e.facts = &Facts{CountsSwap: info.SwapLimit, Rootless: slices.ContainsFunc(info.SecurityOptions, rootless) || strings.Contains(info.OperatingSystem, "Docker Desktop")}
+	return *e.facts, nil
 }

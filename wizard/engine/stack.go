@@ -108,6 +108,7 @@ func (s Stack) run(ctx context.Context, args ...string) (string, error) {
 	c.Dir, c.Stdout, c.Stderr, c.Env = s.Dir, &out, &said, s.environment(os.Environ())
 	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
 	c.WaitDelay = stopTime
+	apart(c)
 	var exit *exec.ExitError
 	if err := c.Run(); ctx.Err() != nil {
 		return "", fmt.Errorf("docker compose %s: %w", action, ctx.Err())

@@ -30,6 +30,29 @@ func capabilities(s *subject) string {
 	return ""
 }
 
+// usual are the mounts that an engine makes in every container.
+var usual = []string{"/", "/proc", "/dev", "/sys", "/etc/resolv.conf", "/etc/hostname", "/etc/hosts", "/sbin/docker-init", "/run/podman-init", "/run/.containerenv"}
+
+// kernelMounts finds what was mounted behind the engine's back, or by an engine that
+// does not tell.
+func kernelMounts(s *subject) string {
+	allowed := append([]string{}, usual...)
+	for _, t := range s.Service.Tmpfs {
+		path, _ := splitTmpfs(t)
+		allowed = append(allowed, path)
+	}
+	for _, m := range s.got.Mounts {
+		allowed = append(allowed, m.Destination) // the engine tells of it: the engine's side looks at it
+	}
+	for _, m := range s.kernel.mounts {
+		system := strings.HasPrefix(m.Point, "/proc/") || strings.HasPrefix(m.Point, "/dev/") || strings.HasPrefix(m.Point, "/sys/")
+		if !system && !slices.Contains(allowed, m.Point) {
+			return "something is mounted at " + m.Point
+		}
+	}
+	return ""
+}
+
 func readOnlyRoot(s *subject) string {
 	if !slices.Contains(effective(s.kernel.mounts, "/").Options, "ro") {
 		return "the kernel has its root file system mounted for writing"

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/docker/api/types/container"
 
 	"github.com/clawsetup/clawsetup/templates"
@@ -47,7 +48,7 @@ var rules = []rule{
 	{control: "E-01", name: "ipc", engine: unless("its shared memory is not private",
 		func(s *subject) bool { return s.got.HostConfig.IpcMode.IsPrivate() })},
 	{control: "E-01", name: "engine-socket", engine: engineSocket},
-	{control: "E-01", name: "mounts", engine: mounts},
+	{control: "E-01", name: "mounts", engine: mounts, kernel: kernelMounts},
 	{control: "E-01", name: "read-only", engine: unless("the root file system is writable",
 		func(s *subject) bool { return s.got.HostConfig.ReadonlyRootfs }), kernel: readOnlyRoot},
 	{control: "E-01", name: "no-new-privileges", engine: unless("a program in it can gain privileges",
@@ -211,7 +212,10 @@ func mounts(s *subject) string {
 		if strings.HasPrefix(m.Destination, templates.SecretsPath+"/") || strings.HasSuffix(m.Source, ".sock") || strings.HasSuffix(m.Destination, ".sock") {
 			continue
 		}
-		if m.Destination == templates.LauncherPath && templates.IsLaunched(s.Service.Entrypoint) && !m.RW {
+		launcher := func(v types.ServiceVolumeConfig) bool {
+			return v.Target == templates.LauncherPath && v.Source == m.Source
+		}
+		if m.Destination == templates.LauncherPath && !m.RW && slices.ContainsFunc(s.Service.Volumes, launcher) {
 			continue
 		}
 		return fmt.Sprintf("it mounts %s at %s", orElse(m.Source, m.Name), m.Destination)
@@ -254,15 +258,22 @@ func secretFiles(s *subject) string {
 
 func confined(s *subject) string {
 	for _, o := range s.got.HostConfig.SecurityOpt {
-		if strings.HasPrefix(o, "seccomp") || strings.HasPrefix(o, "no-new-privileges") {
-			continue
-		}
-		if strings.HasSuffix(o, "unconfined") || strings.HasSuffix(o, "disable") {
-			return "the security option " + o + " switches confinement off"
+		if !strings.HasPrefix(o, "seccomp") && !strings.HasPrefix(o, "no-new-privileges") {
+			return "the security option " + o + " is none of the file's"
 		}
 	}
-	if !s.got.HostConfig.Privileged && (len(s.got.HostConfig.MaskedPaths) == 0 || len(s.got.HostConfig.ReadonlyPaths) == 0) {
-		return "the kernel's own files are not masked"
+	if s.got.HostConfig.Privileged {
+		return ""
+	}
+	for _, p := range []string{"/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware"} {
+		if !slices.Contains(s.got.HostConfig.MaskedPaths, p) {
+			return "the kernel's " + p + " is not masked"
+		}
+	}
+	for _, p := range []string{"/proc/bus", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"} {
+		if !slices.Contains(s.got.HostConfig.ReadonlyPaths, p) {
+			return "the kernel's " + p + " can be written to"
+		}
 	}
 	return ""
 }
@@ -274,7 +285,7 @@ func unexpected(s *subject) string {
 		"devices": len(h.Devices)+len(h.DeviceRequests)+len(h.DeviceCgroupRules) > 0, "host names": len(h.ExtraHosts) > 0,
 		"groups": len(h.GroupAdd) > 0, "links": len(h.Links) > 0, "volumes of other containers": len(h.VolumesFrom) > 0,
 		"kernel settings": len(h.Sysctls) > 0, "the host's users": h.UsernsMode.IsHost(), "the host's name": h.UTSMode.IsHost(),
-		"search domains": len(h.DNSSearch) > 0, "another runtime": h.Runtime != "" && !slices.Contains([]string{"runc", "io.containerd.runc.v2", "crun", "oci"}, h.Runtime),
+		"search domains": len(h.DNSSearch) > 0, "a control group of its own": h.CgroupParent != "", "all its ports": h.PublishAllPorts, "another runtime": h.Runtime != "" && !slices.Contains([]string{"runc", "io.containerd.runc.v2", "crun", "oci"}, h.Runtime),
 	} {
 		if there {
 			return "it was given " + what
@@ -298,8 +309,12 @@ func health(s *subject) string {
 	switch {
 	case want == nil && got == nil:
 		return ""
+	case want == nil && strings.Contains(strings.Join(got.Test, " "), "test-connection"):
+		return "the image's own health check makes a paid call"
+	case want == nil && s.got.Health() == "unhealthy":
+		return "the image's own health check fails"
 	case want == nil:
-		return "" // the image's own check
+		return ""
 	case got == nil || !slices.Equal(got.Test, want.Test):
 		return "its health is not checked as the file says"
 	case want.Interval == nil || got.Interval.String() != want.Interval.String():

@@ -26,6 +26,11 @@ var networkRules = []struct {
 		if got.Driver != cmp.Or(want.Driver, "bridge") || got.Attachable || got.Ingress || got.EnableIPv6 {
 			return "it is not a bridge of this stack alone"
 		}
+		for name := range got.Options {
+			if _, claimed := want.DriverOpts[name]; !claimed && strings.HasPrefix(name, "com.docker.network.bridge.") {
+				return "it has the option " + text.Clean(name, 80) + ", which is none of the file's"
+			}
+		}
 		return ""
 	}},
 	{"E-01", "network-internal", func(want types.NetworkConfig, got network.Inspect) string {
@@ -74,12 +79,20 @@ func Network(name string, want types.NetworkConfig, got network.Inspect, ours []
 
 // relays are the programs by which engines listen for a container: docker-proxy
 // names the container in its arguments, the others do not.
-var relays = []string{"docker-proxy", "dockerd", "rootlesskit", "rootlessport", "slirp4netns", "pasta", "pasta.avx2", "conmon", "gvproxy"}
+var relays = []string{"docker-proxy", "dockerd", "rootlesskit", "rootlessport", "slirp4netns", "pasta", "pasta.avx2", "conmon", "gvproxy", "com.docker.backend"}
 
-// PortOwner proves that what listens on 127.0.0.1:port is the engine's relay to that
-// container at address ip (S-01): by the kernel's table of sockets, and by whose
+// Relay is what an engine puts before a container: it listens on the host.
+type Relay struct {
+	// IP is the address of the container that it leads to.
+	IP string
+	// Rootless says that it does not run as root.
+	Rootless bool
+}
+
+// PortOwner proves that what listens on 127.0.0.1:port is the engine's relay to its
+// container (S-01): by the kernel's table of sockets, and by whose
 // process holds it where that is visible.
-func PortOwner(system proc.System, port uint16, ip string) []Result {
+func PortOwner(system proc.System, port uint16, relay Relay) []Result {
 	listeners, err := system.Listeners(port)
 	if err != nil {
 		return []Result{{Control: "S-01", Rule: "port-owner", Outcome: Unknown,
@@ -92,7 +105,7 @@ func PortOwner(system proc.System, port uint16, ip string) []Result {
 		if l.Address.Addr().String() == "127.0.0.1" {
 			literal = true
 			// Several sockets can share the port (SO_REUSEPORT): the worst counts.
-			if outcome, detail := owned(system, l, port, ip); owner.Outcome == Held || outcome == Broken {
+			if outcome, detail := owned(system, l, port, relay); owner.Outcome == Held || outcome == Broken {
 				owner.Outcome, owner.Detail = outcome, detail
 			}
 			continue
@@ -106,7 +119,10 @@ func PortOwner(system proc.System, port uint16, ip string) []Result {
 	return []Result{owner, rogue}
 }
 
-func owned(system proc.System, l proc.Listener, port uint16, ip string) (Outcome, string) {
+func owned(system proc.System, l proc.Listener, port uint16, relay Relay) (Outcome, string) {
+	if l.UID != 0 && !relay.Rootless {
+		return Broken, fmt.Sprintf("user %d listens on 127.0.0.1:%d: the engine's relay is root's", l.UID, port)
+	}
 	owners, complete := system.Owners(l.Inode)
 	if len(owners) == 0 {
 		if complete {
@@ -122,7 +138,7 @@ func owned(system proc.System, l proc.Listener, port uint16, ip string) (Outcome
 			return Unknown, fmt.Sprintf("which program process %d is cannot be seen", p.PID)
 		case !slices.Contains(relays, name):
 			return Broken, fmt.Sprintf("process %d, %s, listens on 127.0.0.1:%d: it is no relay of the engine", p.PID, text.Clean(p.Path, 80), port)
-		case name == "docker-proxy" && !leadsTo(p.Args, port, ip):
+		case name == "docker-proxy" && !leadsTo(p.Args, port, relay.IP):
 			return Broken, fmt.Sprintf("the engine's relay for 127.0.0.1:%d leads to another container", port)
 		case name == "docker-proxy" && l.UID != 0:
 			// Anybody can give a program that name and those arguments.

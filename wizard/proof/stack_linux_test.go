@@ -107,6 +107,18 @@ func relay(ip string) string {
 	return fmt.Sprintf("/usr/bin/docker-proxy -proto tcp -host-ip 127.0.0.1 -host-port %d -container-ip %s -container-port 8082", port, ip)
 }
 
+// TestPortOfARootfulEngine: its relay is root's; anybody else is no relay, whatever
+// can be seen of him.
+func TestPortOfARootfulEngine(t *testing.T) {
+	for uid, want := range map[int]Outcome{0: Unknown, 1000: Broken} {
+		k := newKernel(t)
+		k.listens("tcp", loopback4, uid, 10)
+		if got := PortOwner(proc.System{Proc: k.dir}, port, Relay{IP: gatewayIP}); got[0].Outcome != want {
+			t.Errorf("user %d: %+v", uid, got[0])
+		}
+	}
+}
+
 func TestPortOwner(t *testing.T) {
 	const program = "/usr/bin/docker-proxy"
 	for name, c := range map[string]struct {
@@ -216,7 +228,7 @@ func TestPortOwner(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			k := newKernel(t)
 			c.build(k)
-			got := PortOwner(proc.System{Proc: k.dir}, port, gatewayIP)
+			got := PortOwner(proc.System{Proc: k.dir}, port, Relay{IP: gatewayIP, Rootless: true})
 			if len(got) != 2 || got[0].Rule != "port-owner" || got[1].Rule != "port-others" {
 				t.Fatalf("%+v", got)
 			}
@@ -237,7 +249,7 @@ func TestPortOwner(t *testing.T) {
 func TestPortOwnerReadsNoNonsense(t *testing.T) {
 	k := newKernel(t)
 	k.write("   0: nonsense\n", "net", "tcp")
-	if got := PortOwner(proc.System{Proc: k.dir}, port, gatewayIP); len(got) != 1 || got[0].Outcome != Unknown || got[0].Detail == "" {
+	if got := PortOwner(proc.System{Proc: k.dir}, port, Relay{IP: gatewayIP, Rootless: true}); len(got) != 1 || got[0].Outcome != Unknown || got[0].Detail == "" {
 		t.Errorf("%+v", got)
 	}
 }

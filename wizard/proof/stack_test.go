@@ -42,7 +42,7 @@ func TestLeadsTo(t *testing.T) {
 
 // TestPortOwnerWithoutAKernel: a host that does not tell leaves the claim open.
 func TestPortOwnerWithoutAKernel(t *testing.T) {
-	got := PortOwner(proc.System{Proc: t.TempDir()}, 8082, "172.18.0.2")
+	got := PortOwner(proc.System{Proc: t.TempDir()}, 8082, Relay{IP: "172.18.0.2"})
 	if i := slices.IndexFunc(got, func(r Result) bool { return r.Rule == "port-owner" }); i < 0 || got[i].Outcome != Unknown || got[i].Detail == "" {
 		t.Errorf("%+v", got)
 	}
