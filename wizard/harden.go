@@ -413,6 +413,8 @@ type Probe struct {
 	Healthy bool           `json:"healthy"`
 	Error   string         `json:"error,omitempty"`
 	Results []proof.Result `json:"results,omitempty"`
+	// Model says why no model answered, where one was asked.
+	Model string `json:"model,omitempty"`
 }
 
 // ask runs the gateway's program in the container's network until the container
@@ -422,21 +424,26 @@ func (t *trial) ask(ctx context.Context) (Probe, error) {
 	defer cancel()
 	token := filepath.Join(t.n.w.trialDir(), "secrets", secrets.ProxyToken)
 	address := "127.0.0.1:" + strconv.Itoa(templates.ContainerPort)
-	out, err := t.n.engine.RunBeside(ctx, t.id, engine.Beside{
-		Image: t.n.gateway, Secrets: []string{token},
+	return probe(ctx, t.n.engine, t.id, engine.Beside{
+		Image: t.n.gateway, Secrets: []string{token}, Project: t.stack.Project,
 		Command: []string{"egress", "--probe", address, "--wait", t.n.patience.String()},
-		Project: t.stack.Project,
-		Labels:  map[string]string{templates.LabelManaged: "true", templates.LabelRole: "probe"},
 	})
+}
+
+// probe runs the gateway's program in the network of a container and returns what it
+// says.
+func probe(ctx context.Context, e *engine.Engine, id string, b engine.Beside) (Probe, error) {
+	b.Labels = map[string]string{templates.LabelManaged: "true", templates.LabelRole: "probe"}
+	out, err := e.RunBeside(ctx, id, b)
 	if err != nil {
-		return Probe{}, fmt.Errorf("asking the container of the trial: %w", err)
+		return Probe{}, fmt.Errorf("asking the container from beside it: %w", err)
 	}
 	if out == "" {
 		return Probe{Error: "it ended"}, nil
 	}
 	var p Probe
 	if err := json.Unmarshal([]byte(out), &p); err != nil {
-		return Probe{}, fmt.Errorf("asking the container of the trial: %w", err)
+		return Probe{}, fmt.Errorf("asking the container from beside it: %w", err)
 	}
 	return p, nil
 }

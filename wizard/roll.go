@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -207,6 +208,9 @@ func (c *replacement) hand(ctx context.Context, report func(Progress)) error {
 	if broken := proof.Failed(results); len(broken) > 0 {
 		return hint.With(fmt.Errorf("%w: %w", ErrNotProved, joined(broken)), "not-proved")
 	}
+	if err := c.proveBeside(ctx, report); err != nil {
+		return err
+	}
 	report(Progress{ID: "roll-switch"})
 	if err := c.switchTo(ctx, c.gateway, address); err != nil {
 		return err
@@ -219,7 +223,36 @@ func (c *replacement) hand(ctx context.Context, report func(Progress)) error {
 		return hint.With(fmt.Errorf("%w: %w", ErrNotProved, joined(broken)), "not-proved")
 	}
 	report(Progress{ID: "roll-switch", State: Durable})
-	return c.endToEnd(ctx, report)
+	return nil
+}
+
+// proveBeside asks the new container before anybody else does: from inside its own
+// network, for its token and, with a new key, for the answer of a model.
+func (c *replacement) proveBeside(ctx context.Context, report func(Progress)) error {
+	id := "roll-token"
+	b := engine.Beside{
+		Image: c.setup.Egress.Gateway, Project: c.stack.Project + trialSuffix,
+		Secrets: []string{filepath.Join(c.w.secretsDir(c.setup), secrets.ProxyToken)},
+		Command: []string{"egress", "--probe", "127.0.0.1:" + strconv.Itoa(templates.ContainerPort), "--wait", c.patience.String()},
+	}
+	if c.newKey {
+		id = "roll-model"
+		b.Command = append(b.Command, "--model")
+	}
+	report(Progress{ID: id})
+	p, err := probe(ctx, c.engine, c.fresh.ID, b)
+	switch {
+	case err != nil:
+		return err
+	case !p.Healthy:
+		return hint.With(fmt.Errorf("the new container does not answer: %s", text.Clean(p.Error, 200)), "stack-logs")
+	case len(proof.Failed(p.Results)) > 0:
+		return hint.With(fmt.Errorf("%w: %w", ErrNotProved, joined(proof.Failed(p.Results))), "not-proved")
+	case p.Model != "":
+		return hint.With(errors.New(text.Clean(p.Model, 200)), "stack-logs")
+	}
+	report(Progress{ID: id, State: Durable})
+	return nil
 }
 
 // tokenForUs is the proxy token, once it is known that nobody else listens (S-01).
@@ -234,7 +267,8 @@ func (r *running) tokenForUs(ctx context.Context) (secrets.Secret, error) {
 	return r.w.proxyToken(ctx, r.setup)
 }
 
-// endToEnd proves a new key where it is used: a model answers through the stack.
+// endToEnd proves a new key where it is used, when there is no gateway and so no old
+// container to serve meanwhile: a model answers through the stack.
 func (c *replacement) endToEnd(ctx context.Context, report func(Progress)) error {
 	if !c.newKey {
 		return nil

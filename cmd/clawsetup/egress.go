@@ -31,11 +31,12 @@ type egressOptions struct {
 	allow, forward string
 	allowPrivate   bool
 
-	health    bool
-	of, use   string
-	drain     time.Duration
-	probe     string
-	probeWait time.Duration
+	health     bool
+	of, use    string
+	drain      time.Duration
+	probe      string
+	probeWait  time.Duration
+	probeModel bool
 }
 
 func (a *app) egressCommand(u *ui.UI) *cobra.Command {
@@ -53,6 +54,7 @@ func (a *app) egressCommand(u *ui.UI) *cobra.Command {
 	f.StringVar(&o.use, "use", "", u.T("flag.egress-use"))
 	f.DurationVar(&o.drain, "drain", 0, u.T("flag.egress-drain"))
 	f.StringVar(&o.probe, "probe", "", u.T("flag.egress-probe"))
+	f.BoolVar(&o.probeModel, "model", false, u.T("flag.egress-model"))
 	f.DurationVar(&o.probeWait, "wait", wizard.DefaultPatience, u.T("flag.wait"))
 	return c
 }
@@ -63,7 +65,7 @@ func (a *app) runEgress(ctx context.Context, o *egressOptions) error {
 	control := egress.Control{Address: egress.ControlAddress}
 	switch {
 	case o.probe != "":
-		return a.probe(ctx, o.probe, o.probeWait)
+		return a.probe(ctx, o)
 	case o.health:
 		return control.Healthy(ctx, o.of)
 	case o.use != "":
@@ -84,21 +86,26 @@ func (a *app) runEgress(ctx context.Context, o *egressOptions) error {
 	return g.Serve(ctx)
 }
 
-// probe waits for a proxy in a trial, whose dummy token is in a file, and prints what
-// it found as JSON.
-func (a *app) probe(ctx context.Context, address string, wait time.Duration) error {
+// probe waits for a proxy in whose network it runs, and prints what it found as JSON.
+// The token is in a file.
+func (a *app) probe(outer context.Context, o *egressOptions) error {
 	token, err := readSecret(secrets.ProxyToken)
 	if err != nil {
 		return err
 	}
-	client := proof.NewClient("http://" + address)
-	ctx, cancel := context.WithTimeout(ctx, wait)
+	client := proof.NewClient("http://" + o.probe)
+	ctx, cancel := context.WithTimeout(outer, o.probeWait)
 	defer cancel()
 	out := wizard.Probe{}
 	for {
 		err := client.Healthy(ctx)
 		if err == nil {
-			out = wizard.Probe{Healthy: true, Results: client.Token(context.WithoutCancel(ctx), token)}
+			out = wizard.Probe{Healthy: true, Results: client.Token(outer, token)}
+			if o.probeModel && len(proof.Failed(out.Results)) == 0 {
+				if err := client.Answers(outer, token); err != nil {
+					out.Model = err.Error()
+				}
+			}
 			break
 		}
 		if ctx.Err() == nil || out.Error == "" {

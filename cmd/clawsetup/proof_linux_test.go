@@ -79,7 +79,7 @@ var weakenings = []weakening{
 // elsewhere are proofs that a change of the compose file cannot break: other tests do.
 var elsewhere = map[string]string{
 	"S-03 image-digest": "TestProofOfTheImage", "S-01 running": "TestProofOfWhatEnds", "D-02 restarts": "TestProofOfWhatEnds", "D-02 answers": "TestProofOfWhatEnds",
-	"E-01 hardening-tried": "TestOpenEgress", "E-01 network-members": "TestProofOfStrangers", "I-02 one-proxy": "TestProofOfStrangers", "T-02 compose-file": "TestProofOfTheFile",
+	"E-01 hardening-tried": "TestOpenEgress", "E-01 network-members": "TestProofOfStrangers", "I-02 one-proxy": "TestProofOfStrangers", "T-02 files-as-written": "TestProofOfTheFile",
 	"S-01 token-accepted": "TestProofOfTheToken", "S-01 token-wrong": "TestUnfitImages", "S-01 token-empty": "TestUnfitImages", "S-01 token-none": "TestUnfitImages",
 }
 
@@ -233,7 +233,7 @@ func TestProofOfTheFile(t *testing.T) {
 	weak := strings.Replace(a.read("docker-compose.cloudru-proxy.yml"), "read_only: true", "read_only: false", 1)
 	check(t, os.WriteFile(path, []byte(weak), 0o600))
 	a.weakened(weak)
-	if got := broken(a.status().Results); !slices.Equal(got, []string{"E-01 read-only (proxy)"}) {
+	if got := broken(a.status().Results); !slices.Equal(got, []string{"E-01 read-only (proxy)", "T-02 files-as-written"}) {
 		t.Errorf("broken %q", got)
 	}
 	// Unattended, up shows what it would put right and asks for consent; with it, it does.
@@ -245,6 +245,40 @@ func TestProofOfTheFile(t *testing.T) {
 	if !strings.Contains(out, "read_only: true") {
 		t.Errorf("up did not show the file put right:\n%s", out)
 	}
+	if s := a.status(); !s.OK() {
+		t.Errorf("broken after up: %q", broken(s.Results))
+	}
+}
+
+// TestProofOfWhatTheFileClaims: a file that keeps every control but names another API,
+// another wrapper or wider limits is none of ours, and neither is its container.
+func TestProofOfWhatTheFileClaims(t *testing.T) {
+	a := newArena(t)
+	a.init()
+	a.up()
+	good := a.read("docker-compose.cloudru-proxy.yml")
+	for old, now := range map[string]string{
+		apiHost + ":443": otherHost + ":443", "https://" + apiHost + "/v1": "https://" + otherHost + "/v1", "mem_limit: 512m": "mem_limit: 64g", "exec /proxy": "exec /proxy -ignore-token",
+	} {
+		weak := strings.Replace(good, old, now, 1)
+		if weak == good {
+			t.Fatalf("%q is not in the file", old)
+		}
+		check(t, os.WriteFile(a.config("docker-compose.cloudru-proxy.yml"), []byte(weak), 0o600))
+		if got := broken(a.status().Results); !slices.Contains(got, "T-02 files-as-written") {
+			t.Errorf("%s: broken %q", now, got)
+		}
+	}
+	check(t, os.WriteFile(a.config("docker-compose.cloudru-proxy.yml"), []byte(good), 0o600))
+	if s := a.status(); !s.OK() {
+		t.Errorf("broken %q", broken(s.Results))
+	}
+	// What was changed in the container behind everybody's back, up makes anew.
+	docker(t, "update", "--memory", "1g", "--memory-swap", "1g", a.project()+"-proxy-1")
+	if got := broken(a.status().Results); !slices.Equal(got, []string{"D-02 memory (proxy)", "D-02 swap (proxy)"}) {
+		t.Errorf("broken %q", got)
+	}
+	a.up()
 	if s := a.status(); !s.OK() {
 		t.Errorf("broken after up: %q", broken(s.Results))
 	}

@@ -21,6 +21,9 @@ type client struct {
 	stop chan struct{}
 	wg   sync.WaitGroup
 
+	// upstream lets the requests go to the API.
+	upstream bool
+
 	sent, repeated atomic.Int64
 	mu             sync.Mutex
 	failures       []string
@@ -46,7 +49,7 @@ func (a *arena) load(perSecond int) *client {
 func (c *client) one(i int) {
 	c.sent.Add(1)
 	// Some answers take long, as those of models do.
-	body := fmt.Sprintf(`{"messages":["hi"],"local":true,"sleep_ms":%d}`, (i%10)*50)
+	body := fmt.Sprintf(`{"messages":["hi"],"local":%v,"sleep_ms":%d}`, !c.upstream, (i%10)*50)
 	wait := 250 * time.Millisecond
 	for try := range 11 {
 		token, err := os.ReadFile(c.a.config("secrets/proxy_token"))
@@ -240,6 +243,8 @@ func TestKeyThatFailsInTheContainer(t *testing.T) {
 	a.init()
 	a.up()
 	load := a.load(20)
+	// Through the API too: the key that fails must answer nobody.
+	load.upstream = true
 	check(t, os.WriteFile(a.path("once"), []byte(arenaKeyOnce), 0o600))
 	out := a.must(1, "rotate-key", "--yes", "--api-key", "--key-file", a.path("once"))
 	if !strings.Contains(out, "asking a model through the proxy: it answers 400") || !strings.Contains(out, "is undone") {
@@ -251,6 +256,53 @@ func TestKeyThatFailsInTheContainer(t *testing.T) {
 	}
 	if s := a.status(); !s.OK() || len(s.Containers) != 2 || a.read("secrets/cloudru_api_key") != arenaKey {
 		t.Errorf("%d containers, broken %q", len(s.Containers), broken(s.Results))
+	}
+}
+
+// TestCrashAfterRotation: a proxy that was replaced and then ends is found again where
+// the engine starts it, at whatever address.
+func TestCrashAfterRotation(t *testing.T) {
+	a := newArena(t)
+	a.init()
+	a.up()
+	a.must(0, "rotate-key", "--yes", "--token")
+	name := strings.TrimPrefix(a.containers()[1].Name, "/")
+	docker(t, "stop", name)
+	// Somebody takes its address meanwhile.
+	squatter := docker(t, "run", "--detach", "--network", a.project()+"_inner", a.containers()[0].Image, "egress", "--allow", "https://"+apiHost+":443", "--forward", "x:1")
+	t.Cleanup(func() { docker(t, "rm", "--force", squatter) })
+	docker(t, "start", name)
+	if status, body, err := a.ask(a.token(), `{"messages":["hi"]}`); err != nil || status != http.StatusOK {
+		t.Errorf("%d %s (%v)", status, body, err)
+	}
+}
+
+// TestStoppedRotation: ctrl+c at any moment leaves the old container, the old key and
+// no other container.
+func TestStoppedRotation(t *testing.T) {
+	a := newArena(t)
+	a.init()
+	a.up()
+	check(t, os.WriteFile(a.path("key2"), []byte(arenaKey2), 0o600))
+	for _, after := range []time.Duration{150 * time.Millisecond, 300 * time.Millisecond, 500 * time.Millisecond, 700 * time.Millisecond, time.Second} {
+		old := a.containers()[1].ID
+		c := a.command("rotate-key", "--yes", "--api-key", "--key-file", a.path("key2"))
+		check(t, c.Start())
+		time.Sleep(after)
+		_ = c.Process.Signal(os.Interrupt)
+		_ = c.Wait()
+		s := a.status()
+		if !s.OK() || len(s.Containers) != 2 {
+			t.Fatalf("stopped after %s: %d containers, broken %q", after, len(s.Containers), broken(s.Results))
+		}
+		key := a.read("secrets/cloudru_api_key")
+		if kept := a.containers()[1].ID == old; kept != (key == arenaKey) {
+			t.Errorf("stopped after %s: the old container is kept %v, the key is the old one %v", after, kept, key == arenaKey)
+		}
+		if key != arenaKey {
+			a.must(0, "rotate-key", "--yes", "--api-key", "--key-file", a.path("key"))
+		}
+		a.must(0, "config-history", "verify")
 	}
 }
 

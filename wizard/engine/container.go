@@ -158,7 +158,9 @@ func (e *Engine) Deaths(ctx context.Context, project string, since, until time.T
 	}
 }
 
-func seconds(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }
+// seconds is a time as the engine reads it, to the nanosecond: what happened in the
+// present second counts.
+func seconds(t time.Time) string { return fmt.Sprintf("%d.%09d", t.Unix(), t.Nanosecond()) }
 
 // Run runs a program inside a container and returns what it printed. A program that
 // fails is an error with its last words.
