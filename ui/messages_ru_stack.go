@@ -1,7 +1,7 @@
 package ui
 
 // stackRussian are the words for the running stack: up, down, status.
-var stackRussian = map[string]string{
+var stackRussian = map[string]string{ //nolint:gosec // G101: words about secrets, not secrets
 	"cmd.up.short": "Запустить прокси и доказать, что именно работает",
 	"cmd.up.long": "Получает закреплённый образ, выясняет в контейнере без сети, что тот выдерживает, запускает стек через docker compose и проверяет его: образ, порт, токен и каждую меру из compose-файла — у движка и у ядра.\n\n" +
 		"В работающем стеке заменяет устаревшее, не теряя запросов. Если секреты в системном хранилище, два нужных контейнеру кладутся в папку, которая исчезает при перезагрузке.",

@@ -282,14 +282,7 @@ func (r *running) file(ctx context.Context) ([]proof.Result, error) {
 // (T-02): a file that claims less is no claim of ours.
 func (r *running) written(ctx context.Context) ([]proof.Result, error) {
 	unknown := proof.Result{Control: "T-02", Rule: "files-as-written", Outcome: proof.Unknown, Detail: "the journal cannot be read; clawsetup config-history verify says why"}
-	h, err := r.w.History(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if h.KeysErr != nil {
-		return []proof.Result{unknown}, nil
-	}
-	records, err := h.all()
+	h, records, err := r.w.records(ctx)
 	if err != nil {
 		return []proof.Result{unknown}, nil //nolint:nilerr // config-history verify tells it in full
 	}
@@ -316,6 +309,19 @@ func (r *running) written(ctx context.Context) ([]proof.Result, error) {
 		out = append(out, p)
 	}
 	return out, nil
+}
+
+// records are those of the journal, with its keys.
+func (w *Wizard) records(ctx context.Context) (*History, []journal.Record, error) {
+	h, err := w.History(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if h.KeysErr != nil {
+		return nil, nil, h.KeysErr
+	}
+	records, err := h.all()
+	return h, records, err
 }
 
 func (r *running) networks(ctx context.Context) ([]proof.Result, error) {
