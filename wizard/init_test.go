@@ -185,3 +185,26 @@ func same(t *testing.T, before, after map[string]string) {
 		}
 	}
 }
+
+// TestConfigCarriesNoConsent: what was allowed on another host is not allowed here by
+// naming that host's file.
+func TestConfigCarriesNoConsent(t *testing.T) {
+	h := newHost(t)
+	base := wizard.Setup{
+		Version: wizard.SetupVersion, Egress: wizard.EgressSetup{Open: true}, Login: wizard.LoginSetup{Start: true},
+		Image: wizard.ImageSetup{Digest: h.image.Digest, Hardening: wizard.HardeningSetup{
+			Tried: h.image.Digest, Relaxed: []wizard.Relaxed{{What: wizard.RelaxRoot, Control: "E-01", Why: "elsewhere"}},
+		}},
+	}
+	g := h.given(nil)
+	g.Base = &base
+	s, err := h.NewInit(t.Context(), g)
+	must(t, err)
+	_, _, err = finish(t, s)
+	must(t, err)
+	setup, err := h.LoadSetup(h.Paths.SetupFile())
+	must(t, err)
+	if setup.Egress.Open || setup.Egress.Gateway == "" || setup.Login.Start || setup.Image.Hardening.Tried != "" || len(setup.Image.Hardening.Relaxed) > 0 {
+		t.Errorf("egress %+v, login %+v, hardening %+v", setup.Egress, setup.Login, setup.Image.Hardening)
+	}
+}
