@@ -204,7 +204,8 @@ func (s *UpSession) Plan(ctx context.Context) (*Plan, error) {
 	}
 	if s.opts.OnLogin {
 		s.setup.Login = LoginSetup{Start: true}
-		if e := s.engine.Endpoint; e.Source == engine.FromEnvironment {
+		// A login knows neither the shell's variables nor its Docker context.
+		if e := s.engine.Endpoint; e.Source != engine.Default {
 			s.setup.Login.DockerHost = e.Host
 		}
 	}

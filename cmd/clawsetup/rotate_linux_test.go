@@ -29,8 +29,8 @@ type client struct {
 	failures       []string
 }
 
-func (a *arena) load(perSecond int) *client {
-	c := &client{a: a, stop: make(chan struct{})}
+func (a *arena) load(perSecond int, upstream bool) *client {
+	c := &client{a: a, upstream: upstream, stop: make(chan struct{})}
 	tick := time.NewTicker(time.Second / time.Duration(perSecond))
 	c.wg.Go(func() {
 		defer tick.Stop()
@@ -100,7 +100,7 @@ func TestRotationLosesNothing(t *testing.T) {
 	a.init()
 	a.up()
 	check(t, os.WriteFile(a.path("key2"), []byte(arenaKey2), 0o600))
-	load := a.load(50)
+	load := a.load(50, false)
 	keys := []string{a.path("key2"), a.path("key")}
 	for i := range rotations {
 		out := a.must(0, "rotate-key", "--yes", "--api-key", "--key-file", keys[i%2])
@@ -134,7 +134,7 @@ func TestTokenRotation(t *testing.T) {
 		slow <- fmt.Sprintf("%d %s %v", status, body, err)
 	}()
 	time.Sleep(300 * time.Millisecond)
-	load := a.load(20)
+	load := a.load(20, false)
 	for range 3 {
 		a.must(0, "rotate-key", "--yes", "--token")
 	}
@@ -242,9 +242,8 @@ func TestKeyThatFailsInTheContainer(t *testing.T) {
 	a := newArena(t)
 	a.init()
 	a.up()
-	load := a.load(20)
 	// Through the API too: the key that fails must answer nobody.
-	load.upstream = true
+	load := a.load(20, true)
 	check(t, os.WriteFile(a.path("once"), []byte(arenaKeyOnce), 0o600))
 	out := a.must(1, "rotate-key", "--yes", "--api-key", "--key-file", a.path("once"))
 	if !strings.Contains(out, "asking a model through the proxy: it answers 400") || !strings.Contains(out, "is undone") {

@@ -65,7 +65,7 @@ func TestUpTakesNewAnswers(t *testing.T) {
 	a := newArena(t)
 	a.init()
 	a.up()
-	load := a.load(20)
+	load := a.load(20, false)
 	a.must(0, "init", "--yes", "--big-model", "zai-org/GLM-5.1", "--preset", "custom", "--middle-model", "zai-org/GLM-4.7", "--small-model", "zai-org/GLM-4.7")
 	a.up()
 	load.end()
@@ -532,7 +532,7 @@ func TestUpgradeOfTheProgram(t *testing.T) {
 	if s := a.status(); !s.OK() || s.Containers[0].ID != before {
 		t.Errorf("unattended, the gateway changed; broken %q", broken(s.Results))
 	}
-	load := a.load(10)
+	load := a.load(10, false)
 	a.up()
 	s := a.status()
 	if !s.OK() || s.Containers[0].ID == before {

@@ -32,15 +32,20 @@ type Endpoint struct {
 	ca, cert, key string
 }
 
-// FromEnvironment is the Source of an endpoint that the environment names.
-const FromEnvironment = "DOCKER_HOST"
+// The Sources of an endpoint that are no context.
+const (
+	// FromEnvironment: the environment names it.
+	FromEnvironment = "DOCKER_HOST"
+	// Default: nothing does; it is the platform's own.
+	Default = "default"
+)
 
 // ErrRemote says that the engine runs on another host, where a port that is bound to
 // 127.0.0.1 would be that host's own.
 var ErrRemote = errors.New("the engine is on another host")
 
 const (
-	defaultContext = "default"
+	defaultContext = Default
 	// largestContext bounds a context's description, in bytes.
 	largestContext = 256 << 10
 )

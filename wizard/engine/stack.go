@@ -120,14 +120,15 @@ func (s Stack) run(ctx context.Context, args ...string) (string, error) {
 	return out.String(), nil
 }
 
-// lastLines are the end of what a program said, as it may be shown.
+// lastLines are the end of what a program said, as it may be shown. What Docker says of
+// a port that is taken is long, and ends with the reason.
 func lastLines(s string) string {
 	lines := strings.FieldsFunc(s, func(r rune) bool { return r == '\n' })
 	if n := len(lines); n > 3 {
 		lines = lines[n-3:]
 	}
 	for i, l := range lines {
-		lines[i] = text.Clean(l, 200)
+		lines[i] = text.Clean(l, 600)
 	}
 	return strings.Join(lines, "; ")
 }
