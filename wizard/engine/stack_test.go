@@ -25,6 +25,8 @@ func TestEnvironment(t *testing.T) {
 
 // TestLastLines: the end of what compose said is where the reason stands.
 func TestLastLines(t *testing.T) {
+	// As Docker 20.10 says that a port is taken: the reason comes last.
+	taken := "Error response from daemon: driver failed programming external connectivity on endpoint clawsetup-66d10619-gateway-1 (" + strings.Repeat("07cc", 16) + "): Error starting userland proxy: listen tcp4 127.0.0.1:8082: bind: address already in use"
 	for said, want := range map[string]string{
 		"":                             "",
 		"\n\n":                         "",
@@ -34,7 +36,8 @@ func TestLastLines(t *testing.T) {
 		"one\ntwo\n\nthree\nfour\n\n":  "two; three; four",
 		"one\r\n  two\r\n":             "one; two",
 		"\x1b[31mError\x1b[0m: denied": "·[31mError·[0m: denied",
-		strings.Repeat("x", 201):       strings.Repeat("x", 199) + "…",
+		strings.Repeat("x", 601):       strings.Repeat("x", 599) + "…",
+		taken:                          taken,
 	} {
 		if got := lastLines(said); got != want {
 			t.Errorf("%q: %q, want %q", said, got, want)
