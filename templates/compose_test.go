@@ -298,7 +298,7 @@ func TestGatewaySharesTheHardening(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range []string{`cap_drop: ["ALL"]`, "no-new-privileges:true", "seccomp=./seccomp.json", "read_only: true", "ipc: private", "mem_limit:", "pids_limit:", "core: 0", "max-size"} {
+	for _, line := range []string{`cap_drop: ["ALL"]`, "no-new-privileges:true", "seccomp=./seccomp.json", "read_only: true", "ipc: private", "cgroup: private", "mem_limit:", "pids_limit:", "core: 0", "max-size"} {
 		if strings.Count(string(b), line) != 2 {
 			t.Errorf("%q is there %d times", line, strings.Count(string(b), line))
 		}

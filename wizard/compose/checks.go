@@ -26,6 +26,8 @@ var serviceChecks = []check[service]{
 		func(s service) bool { return s.NetworkMode == "" && s.Net == "" })},
 	{control: "E-01", rule: "pid", find: unless("it sees the processes of the host or of another container",
 		func(s service) bool { return s.Pid == "" })},
+	{control: "E-01", rule: "cgroup", find: unless("it sees the control groups of the host",
+		func(s service) bool { return s.Cgroup == "private" })},
 	{control: "E-01", rule: "ipc", find: unless("its shared memory is not private",
 		func(s service) bool { return s.Ipc == "private" })},
 	{control: "E-01", rule: "engine-socket", find: unless("it can reach the socket of a container engine",

@@ -222,7 +222,7 @@ func secretFiles(s service) bool {
 
 // known are the keys of a service that the stack uses, or that have a check of
 // their own. What compose learns tomorrow is unexpected until someone looked at it.
-var known = strings.Fields(`build cap_add cap_drop command cpus dns entrypoint environment healthcheck image init ipc labels logging
+var known = strings.Fields(`build cap_add cap_drop cgroup command cpus dns entrypoint environment healthcheck image init ipc labels logging
 	mem_limit memswap_limit name net network_mode networks oom_kill_disable oom_score_adj pid pids_limit ports privileged pull_policy
 	read_only restart secrets security_opt stop_grace_period tmpfs ulimits use_api_socket user volumes`)
 

@@ -135,6 +135,8 @@ var mutations = []mutation{
 	{"E-01 network-mode", `networks: ["isolated"]`, `network_mode: host`},
 	{"E-01 network-mode", `networks: ["isolated"]`, `network_mode: "container:other"`},
 	{"E-01 pid", "init: true", "init: true\n    pid: host"},
+	{"E-01 cgroup", "cgroup: private", "cgroup: host"},
+	{"E-01 cgroup", "    cgroup: private # E-01\n", ""},
 	{"E-01 ipc", "ipc: private", "ipc: host"},
 	{"E-01 ipc", "    ipc: private # E-01\n", ""},
 	{"E-01 engine-socket", "init: true", "init: true\n    volumes: [\"/var/run/docker.sock:/tmp/x\"]"},
@@ -160,7 +162,6 @@ var mutations = []mutation{
 	{"E-01 unexpected", "init: true", "init: true\n    label_file: [\"/nonexistent/labels\"]"},
 	{"E-01 unexpected", "init: true", "init: true\n    extends: {file: other.yml, service: x}"},
 	{"E-01 unexpected", "init: true", "init: true\n    userns_mode: host"},
-	{"E-01 unexpected", "init: true", "init: true\n    cgroup: host"},
 	{"E-01 unexpected", "init: true", "init: true\n    group_add: [docker]"},
 	{"E-01 unexpected", "init: true", "init: true\n    profiles: [hidden]"},
 	{"E-01 unexpected", "init: true", "init: true\n    post_start: [{command: [id], privileged: true}]"},
@@ -219,8 +220,8 @@ var guardedMutations = []mutation{
 	{"E-01 allow-list", `    command: ["egress"`, "    entrypoint: [\"/x\"]\n" + `    command: ["egress"`},
 	{"I-01 gateway-secrets", `    networks: ["inner", "edge"]`, "    secrets: [\"proxy_token\"]\n" + `    networks: ["inner", "edge"]`},
 	{"S-01 loopback-port", `"127.0.0.1:8082:8082"`, `"8082:8082"`},
-	{"E-01 user", `    user: "65532:65532" # E-01` + "\n    cap_drop: [\"ALL\"] # E-01\n    security_opt:\n      - \"no-new-privileges:true\" # E-01\n      - \"seccomp=./seccomp.json\" # E-01\n    read_only: true # E-01\n    ipc: private # E-01\n    init: true # D-02: reaps what the health check leaves\n    mem_limit: 64m",
-		"    cap_drop: [\"ALL\"] # E-01\n    security_opt:\n      - \"no-new-privileges:true\" # E-01\n      - \"seccomp=./seccomp.json\" # E-01\n    read_only: true # E-01\n    ipc: private # E-01\n    init: true # D-02: reaps what the health check leaves\n    mem_limit: 64m"},
+	{"E-01 user", `    user: "65532:65532" # E-01` + "\n    cap_drop: [\"ALL\"] # E-01\n    security_opt:\n      - \"no-new-privileges:true\" # E-01\n      - \"seccomp=./seccomp.json\" # E-01\n    read_only: true # E-01\n    ipc: private # E-01\n    cgroup: private # E-01\n    init: true # D-02: reaps what the health check leaves\n    mem_limit: 64m",
+		"    cap_drop: [\"ALL\"] # E-01\n    security_opt:\n      - \"no-new-privileges:true\" # E-01\n      - \"seccomp=./seccomp.json\" # E-01\n    read_only: true # E-01\n    ipc: private # E-01\n    cgroup: private # E-01\n    init: true # D-02: reaps what the health check leaves\n    mem_limit: 64m"},
 }
 
 func TestViolationsByMutation(t *testing.T) {

@@ -52,7 +52,7 @@ func (e *Engine) RunBeside(ctx context.Context, id string, b Beside) (string, er
 		&container.Config{Image: b.Image, Cmd: b.Command, User: templates.GatewayUser, Labels: labels},
 		&container.HostConfig{
 			NetworkMode: container.NetworkMode("container:" + id), ReadonlyRootfs: true, CapDrop: []string{"ALL"},
-			SecurityOpt: []string{"no-new-privileges"}, Binds: binds,
+			SecurityOpt: []string{"no-new-privileges", "seccomp=" + string(templates.Seccomp())}, Binds: binds,
 			Resources: container.Resources{Memory: besideMemory, MemorySwap: besideMemory, PidsLimit: &pids},
 			// What it prints is read back, whatever the engine's own way of logging is.
 			LogConfig: container.LogConfig{Type: "json-file", Config: map[string]string{"max-size": "1m", "max-file": "1"}},

@@ -24,9 +24,9 @@ import (
 type Image struct {
 	// ID is the engine's name for its content.
 	ID string
-	// Entrypoint, Cmd, WorkingDir, User and Env are of its configuration.
-	Entrypoint, Cmd, Env []string
-	WorkingDir, User     string
+	// Entrypoint, Cmd, Env, WorkingDir, User and StopSignal are of its configuration.
+	Entrypoint, Cmd, Env         []string
+	WorkingDir, User, StopSignal string
 	// Volumes are the folders that it declares as such, sorted.
 	Volumes []string
 	// Size is in bytes.
@@ -69,7 +69,7 @@ func (e *Engine) Inspect(ctx context.Context, ref string) (Image, error) {
 	}
 	img := Image{ID: got.ID, Size: got.Size}
 	if c := got.Config; c != nil {
-		img.Entrypoint, img.Cmd, img.Env, img.WorkingDir, img.User = c.Entrypoint, c.Cmd, c.Env, c.WorkingDir, c.User
+		img.Entrypoint, img.Cmd, img.Env, img.WorkingDir, img.User, img.StopSignal = c.Entrypoint, c.Cmd, c.Env, c.WorkingDir, c.User, c.StopSignal
 		img.Volumes = slices.Sorted(maps.Keys(c.Volumes))
 	}
 	return img, nil

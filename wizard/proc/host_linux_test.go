@@ -87,6 +87,10 @@ func TestHostIsRead(t *testing.T) {
 	if _, _, err := s.InnerUID(pid, 0); err != nil {
 		t.Error(err)
 	}
+	own, err := s.Namespace(pid, "net")
+	if want, linkErr := os.Readlink("/proc/self/ns/net"); err != nil || linkErr != nil || own != want {
+		t.Errorf("namespace %s, want %s: %v", own, want, errors.Join(err, linkErr))
+	}
 	// The root of the groups has no limits, and others may be out of sight.
 	if _, err := s.Group(pid); err != nil && !errors.Is(err, ErrHidden) {
 		t.Error(err)

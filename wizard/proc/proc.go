@@ -337,6 +337,19 @@ func (s System) OOMScore(pid int) (int, error) {
 	return n, nil
 }
 
+// Namespace names a namespace of a process, such as its "cgroup": equal names are the
+// same one.
+func (s System) Namespace(pid int, kind string) (string, error) {
+	if runtime.GOOS != "linux" && s.Proc == "/proc" {
+		return "", fmt.Errorf("%w: no Linux kernel", ErrHidden)
+	}
+	name, err := os.Readlink(filepath.Join(s.Proc, strconv.Itoa(pid), "ns", kind))
+	if err != nil {
+		return "", hidden(err)
+	}
+	return name, nil
+}
+
 // InnerUID translates a user id of the host to what it is inside the user namespace
 // of the process; ok is false where it is none there.
 func (s System) InnerUID(pid int, outer uint32) (inner uint32, ok bool, err error) {

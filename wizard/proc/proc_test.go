@@ -179,6 +179,7 @@ func TestHidden(t *testing.T) {
 			"Limits":    func() error { _, err := s.Limits(4242); return err },
 			"OOMScore":  func() error { _, err := s.OOMScore(4242); return err },
 			"InnerUID":  func() error { _, _, err := s.InnerUID(4242, 0); return err },
+			"Namespace": func() error { _, err := s.Namespace(4242, "cgroup"); return err },
 			"InnerGID":  func() error { _, _, err := s.InnerGID(4242, 0); return err },
 			"Group":     func() error { _, err := s.Group(4242); return err },
 			"Listeners": func() error { _, err := s.Listeners(8082); return err },

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"os"
 	"reflect"
 	"slices"
 	"strconv"
@@ -48,6 +49,21 @@ func kernelMounts(s *subject) string {
 		system := strings.HasPrefix(m.Point, "/proc/") || strings.HasPrefix(m.Point, "/dev/") || strings.HasPrefix(m.Point, "/sys/")
 		if !system && !slices.Contains(allowed, m.Point) {
 			return "something is mounted at " + m.Point
+		}
+	}
+	return ""
+}
+
+// cgroupNamespace: a container that shares it sees how the host's services are named
+// and limited.
+func cgroupNamespace(s *subject) string {
+	own, err := s.kernel.system.Namespace(s.kernel.first, "cgroup")
+	if err != nil {
+		return "" // the engine's word stands
+	}
+	for _, other := range []int{1, os.Getpid()} {
+		if theirs, err := s.kernel.system.Namespace(other, "cgroup"); err == nil && theirs == own {
+			return "the kernel shows it the control groups of the host"
 		}
 	}
 	return ""

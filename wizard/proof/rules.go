@@ -1,9 +1,11 @@
 package proof
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/docker/api/types/container"
@@ -30,6 +32,9 @@ var rules = []rule{
 	{control: "S-01", name: "token-wrapper", engine: unless("it was not started by the command that the file names", func(s *subject) bool {
 		return sameWords(s.got.Config.Entrypoint, orImage(s.Service.Entrypoint, s.Image.Entrypoint)) && sameWords(s.got.Config.Cmd, s.Service.Command)
 	})},
+	{control: "S-01", name: "working-dir", engine: unless("it starts in another folder than the file or the image says", func(s *subject) bool {
+		return cmp.Or(s.got.Config.WorkingDir, "/") == cmp.Or(s.Service.WorkingDir, s.Image.WorkingDir, "/")
+	})},
 	{control: "E-01", name: "cap-drop", engine: unless("capabilities are not dropped",
 		func(s *subject) bool { return slices.Contains(s.got.HostConfig.CapDrop, "ALL") }), kernel: capabilities},
 	{control: "E-01", name: "cap-add", engine: unless("capabilities are added",
@@ -45,6 +50,8 @@ var rules = []rule{
 		func(s *subject) bool { return sameWords(s.got.HostConfig.DNS, s.Service.DNS) })},
 	{control: "E-01", name: "pid", engine: unless("it sees the processes of the host or of another container",
 		func(s *subject) bool { return s.got.HostConfig.PidMode == "" })},
+	{control: "E-01", name: "cgroup", engine: unless("it sees the control groups of the host",
+		func(s *subject) bool { return string(s.got.HostConfig.CgroupnsMode) == s.Service.Cgroup }), kernel: cgroupNamespace},
 	{control: "E-01", name: "ipc", engine: unless("its shared memory is not private",
 		func(s *subject) bool { return s.got.HostConfig.IpcMode.IsPrivate() })},
 	{control: "E-01", name: "engine-socket", engine: engineSocket},
@@ -98,6 +105,7 @@ var rules = []rule{
 		return int64(s.got.HostConfig.OomScoreAdj) == s.Service.OomScoreAdj && (off == nil || !*off)
 	}), kernel: oomScore},
 	{control: "D-02", name: "restart", engine: restart},
+	{control: "D-02", name: "stop", engine: stop},
 	{control: "D-02", name: "init", engine: unless("no init process reaps its children",
 		func(s *subject) bool { return s.got.HostConfig.Init != nil && *s.got.HostConfig.Init })},
 	{control: "D-02", name: "health", engine: health},
@@ -218,16 +226,9 @@ func mounts(s *subject) string {
 		if m.Destination == templates.LauncherPath && !m.RW && slices.ContainsFunc(s.Service.Volumes, launcher) {
 			continue
 		}
-		return fmt.Sprintf("it mounts %s at %s", orElse(m.Source, m.Name), m.Destination)
+		return fmt.Sprintf("it mounts %s at %s", cmp.Or(m.Source, m.Name), m.Destination)
 	}
 	return ""
-}
-
-func orElse(s, other string) string {
-	if s != "" {
-		return s
-	}
-	return other
 }
 
 func secretFiles(s *subject) string {
@@ -285,7 +286,7 @@ func unexpected(s *subject) string {
 		"devices": len(h.Devices)+len(h.DeviceRequests)+len(h.DeviceCgroupRules) > 0, "host names": len(h.ExtraHosts) > 0,
 		"groups": len(h.GroupAdd) > 0, "links": len(h.Links) > 0, "volumes of other containers": len(h.VolumesFrom) > 0,
 		"kernel settings": len(h.Sysctls) > 0, "the host's users": h.UsernsMode.IsHost(), "the host's name": h.UTSMode.IsHost(),
-		"search domains": len(h.DNSSearch) > 0, "a control group of its own": h.CgroupParent != "", "all its ports": h.PublishAllPorts, "another runtime": h.Runtime != "" && !slices.Contains([]string{"runc", "io.containerd.runc.v2", "crun", "oci"}, h.Runtime),
+		"annotations": len(h.Annotations) > 0, "search domains": len(h.DNSSearch) > 0, "a control group of its own": h.CgroupParent != "", "all its ports": h.PublishAllPorts, "another runtime": h.Runtime != "" && !slices.Contains([]string{"runc", "io.containerd.runc.v2", "crun", "oci"}, h.Runtime),
 	} {
 		if there {
 			return "it was given " + what
@@ -298,8 +299,20 @@ func restart(s *subject) string {
 	want, count, _ := strings.Cut(s.Service.Restart, ":")
 	p := s.got.HostConfig.RestartPolicy
 	never := string(container.RestartPolicyDisabled)
-	if orElse(string(p.Name), never) != orElse(want, never) || want == string(container.RestartPolicyOnFailure) && fmt.Sprint(p.MaximumRetryCount) != count {
+	if cmp.Or(string(p.Name), never) != cmp.Or(want, never) || want == string(container.RestartPolicyOnFailure) && fmt.Sprint(p.MaximumRetryCount) != count {
 		return "it is not restarted as the file says"
+	}
+	return ""
+}
+
+// stop compares how the container is asked to end, before it is killed.
+func stop(s *subject) string {
+	want, got := s.Service.StopGracePeriod, s.got.Config.StopTimeout
+	switch {
+	case s.got.Config.StopSignal != cmp.Or(s.Service.StopSignal, s.Image.StopSignal):
+		return "it is asked to stop by another signal than the file or the image says"
+	case (want == nil) != (got == nil) || want != nil && time.Duration(*got)*time.Second != time.Duration(*want):
+		return "it gets another time to stop than the file says"
 	}
 	return ""
 }

@@ -68,6 +68,11 @@ func Network(name string, want types.NetworkConfig, got network.Inspect, ours []
 		add(r.control, r.name, r.find(want, got))
 	}
 	strangers := ""
+	for _, c := range ours {
+		if n := c.NetworkSettings; n != nil && n.Networks[got.Name] != nil && n.Networks[got.Name].NetworkID != got.ID {
+			strangers = "the container of " + text.Clean(c.Service(), 40) + " is on another network of that name"
+		}
+	}
 	for id, c := range got.Containers {
 		if !slices.ContainsFunc(ours, func(o engine.Container) bool { return o.ID == id }) {
 			strangers = "the container " + text.Clean(c.Name, 60) + " is on it, which is no part of the stack"

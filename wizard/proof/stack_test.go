@@ -5,6 +5,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/network"
+
+	"github.com/clawsetup/clawsetup/wizard/engine"
 	"github.com/clawsetup/clawsetup/wizard/proc"
 )
 
@@ -45,5 +50,35 @@ func TestPortOwnerWithoutAKernel(t *testing.T) {
 	got := PortOwner(proc.System{Proc: t.TempDir()}, 8082, Relay{IP: "172.18.0.2"})
 	if i := slices.IndexFunc(got, func(r Result) bool { return r.Rule == "port-owner" }); i < 0 || got[i].Outcome != Unknown || got[i].Detail == "" {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestNetworkOfTheSameName: a container whose network was removed and made anew is on
+// none that was looked at.
+func TestNetworkOfTheSameName(t *testing.T) {
+	for id, want := range map[string]Outcome{"new": Held, "old": Broken} {
+		c := engine.Container{InspectResponse: container.InspectResponse{
+			ContainerJSONBase: &container.ContainerJSONBase{ID: "a"},
+			Config:            &container.Config{},
+			NetworkSettings:   &container.NetworkSettings{Networks: map[string]*network.EndpointSettings{"p_inner": {NetworkID: id}}},
+		}}
+		got := network.Inspect{ID: "new", Name: "p_inner", Driver: "bridge", Containers: map[string]network.EndpointResource{"a": {}}}
+		for _, r := range Network("inner", types.NetworkConfig{}, got, []engine.Container{c}) {
+			if r.Rule == "network-members" && r.Outcome != want {
+				t.Errorf("on %q: %+v", id, r)
+			}
+		}
+	}
+}
+
+// TestAnnotations: runtimes read them as orders (API 1.43 and later; the engine of
+// the end-to-end tests may be older).
+func TestAnnotations(t *testing.T) {
+	for text, annotations := range map[string]map[string]string{"": nil, "it was given annotations": {"run.oci.keep_original_groups": "1"}} {
+		s := &subject{got: engine.Container{InspectResponse: container.InspectResponse{
+			ContainerJSONBase: &container.ContainerJSONBase{HostConfig: &container.HostConfig{Annotations: annotations}}}}}
+		if got := unexpected(s); got != text {
+			t.Errorf("%v: %q, want %q", annotations, got, text)
+		}
 	}
 }
