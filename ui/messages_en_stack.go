@@ -16,7 +16,7 @@ var stackEnglish = map[string]string{
 	"cmd.launch.long":  "Takes the place of the shell in an image that has none: reads the two secret files, puts them into the program's environment, and becomes that program.",
 
 	"flag.all-proofs":     "also list what holds",
-	"flag.allow-relaxed":  "consent: relax what the image was shown not to survive",
+	"flag.allow-relaxed":  "consent: relax what the image was shown not to survive, or the engine cannot keep",
 	"flag.egress":         "where the proxy's container gets to: restricted (the API alone) or open (consent: the whole Internet)",
 	"flag.egress-allow":   "the only origin to let through, scheme://host:port",
 	"flag.egress-drain":   "wait until earlier containers have finished, at most this long",
@@ -72,7 +72,7 @@ var stackEnglish = map[string]string{
 	"status.egress-open":       "the whole Internet (--egress open)",
 	"status.container":         "{0}, health {1}, {2}",
 	"status.deaths":            "ended {0} {0:time|times} in the last 5 minutes",
-	"status.relaxed":           "relaxed for this image: {1} ({0}), because {2}",
+	"status.relaxed":           "relaxed: {1} ({0}), because {2}",
 	"status.counts":            "{0} held, {1} not checked, {2} broken",
 
 	"note.egress-open":         "the proxy's container reaches the whole Internet, not only {0}",
@@ -82,6 +82,7 @@ var stackEnglish = map[string]string{
 	"note.relaxed-tmpfs":       "{0} becomes a temporary folder of 64 MiB: {1}",
 	"note.relaxed-seccomp":     "the engine's own filter of system calls takes the place of ours: {0}",
 	"note.relaxed-root":        "the image runs as root, without capabilities: {0}",
+	"note.relaxed-limits":      "neither memory nor processors nor processes of the containers are limited: {0}",
 	"note.rotate-live":         "the running proxy takes the new values without losing a request",
 	"note.rotate-not-running":  "the proxy does not run: it takes the new values when it is started",
 	"note.rotate-not-checked":  "whether the proxy runs was not checked ({0}); a running one keeps the old values until clawsetup up",
@@ -102,6 +103,7 @@ var stackEnglish = map[string]string{
 	"hint.engine-api-version":   "Unset DOCKER_API_VERSION: clawsetup finds out itself what the engine speaks.",
 	"hint.engine-config":        "Repair config.json in {0}: clawsetup asks the same engine as the docker command.",
 	"hint.engine-context":       "docker context ls shows the contexts, docker context use default goes back to this host's engine.",
+	"hint.engine-limits":        "Hand the engine the control groups cpu, memory and pids: for rootless Docker see https://docs.docker.com/engine/security/rootless/ (limiting resources). Nothing was started and no file was changed.",
 	"hint.engine-linux":         "Switch Docker to Linux containers.",
 	"hint.engine-old":           "Docker 20.10 or later is needed: its API has what the hardening asks for.",
 	"hint.engine-permission":    "Your user may not open the engine's socket: use rootless Docker (docker context use rootless), or join the group docker, which is as good as root.",

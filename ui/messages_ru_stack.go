@@ -16,7 +16,7 @@ var stackRussian = map[string]string{ //nolint:gosec // G101: words about secret
 	"cmd.launch.long":  "Заменяет оболочку в образе, где её нет: читает два файла с секретами, передаёт их программе через окружение и становится ею.",
 
 	"flag.all-proofs":     "показать и то, что соблюдается",
-	"flag.allow-relaxed":  "согласие: ослабить то, чего образ заведомо не выдерживает",
+	"flag.allow-relaxed":  "согласие: ослабить то, чего образ заведомо не выдерживает или движок не умеет",
 	"flag.egress":         "куда есть выход у контейнера прокси: restricted (только API) или open (согласие: весь интернет)",
 	"flag.egress-allow":   "единственный разрешённый адрес, схема://узел:порт",
 	"flag.egress-drain":   "ждать, пока прежние контейнеры закончат, не дольше этого",
@@ -72,7 +72,7 @@ var stackRussian = map[string]string{ //nolint:gosec // G101: words about secret
 	"status.egress-open":       "во весь интернет (--egress open)",
 	"status.container":         "{0}, здоровье {1}, {2}",
 	"status.deaths":            "завершался {0} {0:раз|раза|раз} за последние 5 минут",
-	"status.relaxed":           "послабление для этого образа: {1} ({0}), потому что {2}",
+	"status.relaxed":           "послабление: {1} ({0}), потому что {2}",
 	"status.counts":            "соблюдается {0}, не проверено {1}, нарушено {2}",
 
 	"note.egress-open":         "контейнеру прокси доступен весь интернет, а не только {0}",
@@ -82,6 +82,7 @@ var stackRussian = map[string]string{ //nolint:gosec // G101: words about secret
 	"note.relaxed-tmpfs":       "{0} становится временной папкой на 64 МиБ: {1}",
 	"note.relaxed-seccomp":     "вместо нашего фильтра системных вызовов действует фильтр движка: {0}",
 	"note.relaxed-root":        "образ работает от root, но без привилегий: {0}",
+	"note.relaxed-limits":      "память, процессор и число процессов контейнеров не ограничены: {0}",
 	"note.rotate-live":         "работающий прокси примет новые значения, не потеряв ни одного запроса",
 	"note.rotate-not-running":  "прокси не работает: он примет новые значения при запуске",
 	"note.rotate-not-checked":  "работает ли прокси, не проверено ({0}); работающий сохраняет старые значения до clawsetup up",
@@ -102,6 +103,7 @@ var stackRussian = map[string]string{ //nolint:gosec // G101: words about secret
 	"hint.engine-api-version":   "Уберите DOCKER_API_VERSION: clawsetup сама выяснит, на какой версии говорит движок.",
 	"hint.engine-config":        "Исправьте config.json в {0}: clawsetup обращается к тому же движку, что и команда docker.",
 	"hint.engine-context":       "docker context ls показывает контексты, docker context use default возвращает движок этого компьютера.",
+	"hint.engine-limits":        "Передайте движку группы управления cpu, memory и pids: для rootless Docker см. https://docs.docker.com/engine/security/rootless/ (limiting resources). Ничего не запущено, ни один файл не изменён.",
 	"hint.engine-linux":         "Переключите Docker на контейнеры Linux.",
 	"hint.engine-old":           "Нужен Docker 20.10 или новее: в его API есть то, что требует защита.",
 	"hint.engine-permission":    "Вашему пользователю не открыть сокет движка: возьмите Docker без root (docker context use rootless) или вступите в группу docker, что равносильно root.",

@@ -11,7 +11,7 @@ type HardeningSetup struct {
 	Relaxed []Relaxed `yaml:"relaxed,omitempty"`
 }
 
-// Relaxed is one control that was given up for an image, and why.
+// Relaxed is one control that was given up, for an image or on an engine, and why.
 type Relaxed struct {
 	What    Relaxation `yaml:"what" json:"what"`
 	Path    string     `yaml:"path,omitempty" json:"path,omitempty"`
@@ -19,10 +19,10 @@ type Relaxed struct {
 	Why     string     `yaml:"why" json:"why"`
 }
 
-// Relaxation names a control that can be given up for an image.
+// Relaxation names a control that can be given up.
 type Relaxation string
 
-// The relaxations, in the order in which they are tried.
+// The relaxations: for an image in the order in which they are tried, then the engine's.
 const (
 	// RelaxLauncher: the image has no shell; clawsetup is mounted to read the secrets.
 	RelaxLauncher Relaxation = "launcher"
@@ -32,6 +32,9 @@ const (
 	RelaxSeccomp Relaxation = "seccomp"
 	// RelaxRoot: the image runs as root, without capabilities.
 	RelaxRoot Relaxation = "root"
+	// RelaxLimits: the engine runs without control groups and limits neither memory nor
+	// processors nor processes.
+	RelaxLimits Relaxation = "limits"
 )
 
 // same tells whether two relaxations give up the same thing.
@@ -45,7 +48,7 @@ func (r Relaxed) note() Note {
 	return n
 }
 
-var relaxations = []Relaxation{RelaxLauncher, RelaxTmpfs, RelaxSeccomp, RelaxRoot}
+var relaxations = []Relaxation{RelaxLauncher, RelaxTmpfs, RelaxSeccomp, RelaxRoot, RelaxLimits}
 
 // relaxed tells whether a control was given up for the present image.
 func (s Setup) relaxed(what Relaxation) bool {

@@ -208,7 +208,7 @@ func (r *running) claims(ctx context.Context, id string) ([]proof.Result, error)
 				errs = append(errs, err)
 				return
 			}
-			claims.Hidden, claims.SwapCounted = hidden, facts.CountsSwap
+			claims.Hidden, claims.SwapCounted, claims.ControlGroups = hidden, facts.CountsSwap, facts.ControlGroups
 			parts[i] = proof.Container(claims, c, proc.Host())
 		})
 	}
@@ -219,7 +219,7 @@ func (r *running) claims(ctx context.Context, id string) ([]proof.Result, error)
 func (r *running) claimsOf(ctx context.Context, project *types.Project, c engine.Container) (proof.Claims, error) {
 	service := project.Services[c.Service()]
 	service.Name = c.Service()
-	claims := proof.Claims{Project: project, Service: service, Seccomp: templates.Seccomp()}
+	claims := proof.Claims{Project: project, Service: service, Seccomp: templates.Seccomp(), Unlimited: r.setup.relaxed(RelaxLimits)}
 	ref := r.setup.Egress.Gateway
 	if c.Service() == templates.Service {
 		if r.setup.relaxed(RelaxSeccomp) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/clawsetup/clawsetup/templates"
@@ -149,32 +150,60 @@ func (s *UpSession) loadGateway(ctx context.Context, report func(Progress)) erro
 	return nil
 }
 
-// harden tries an image that was not tried yet. Without a gateway there is no program
-// to ask it with.
+// harden finds out what has to be given up: on this engine, and for an image that was
+// not tried yet.
 func (s *UpSession) harden(ctx context.Context, report func(Progress)) error {
+	limits, err := s.limits(ctx)
+	if err != nil {
+		return err
+	}
 	h := &s.setup.Image.Hardening
-	if h.Tried == s.setup.Image.Digest {
-		return nil
+	relaxed := slices.DeleteFunc(slices.Clone(h.Relaxed), func(r Relaxed) bool { return r.What == RelaxLimits })
+	if h.Tried != s.setup.Image.Digest {
+		if s.setup.Egress.Open {
+			// Without a gateway there is no program to ask it with.
+			s.notes = append(s.notes, Note{ID: "hardening-not-tried", State: NotChecked})
+		} else {
+			if relaxed, err = s.try(ctx, report); err != nil {
+				return err
+			}
+			h.Tried = s.setup.Image.Digest
+		}
 	}
-	if s.setup.Egress.Open {
-		s.notes = append(s.notes, Note{ID: "hardening-not-tried", State: NotChecked})
-		return nil
-	}
+	h.Relaxed = append(relaxed, limits...)
+	return nil
+}
+
+// try negotiates with the image.
+func (s *UpSession) try(ctx context.Context, report func(Progress)) ([]Relaxed, error) {
 	// Two trials at once would share their container and their files.
 	lock, err := s.w.lock(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { _ = lock.Release() }()
 	n := &negotiation{
 		w: s.w, setup: s.setup, engine: s.engine, image: s.image, gateway: s.setup.Egress.Gateway, patience: s.opts.Patience, report: report,
 	}
-	relaxed, err := n.negotiate(ctx)
-	if err != nil {
-		return err
+	return n.negotiate(ctx)
+}
+
+// ErrNoLimits says that an engine cannot keep the limits that the stack claims (D-02).
+var ErrNoLimits = errors.New("D-02: the engine cannot limit what a container uses")
+
+// limits is what the engine cannot limit: everything, which is the operator's to allow,
+// or a part of it, with which containers do not start.
+func (s *UpSession) limits(ctx context.Context) ([]Relaxed, error) {
+	facts, err := s.engine.Facts(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(facts.NoLimit) > 0:
+		return nil, hint.With(fmt.Errorf("%w: %s", ErrNoLimits, strings.Join(facts.NoLimit, ", ")), "engine-limits")
+	case !facts.ControlGroups:
+		return []Relaxed{{What: RelaxLimits, Control: "D-02", Why: "the engine runs without control groups"}}, nil
 	}
-	h.Tried, h.Relaxed = s.setup.Image.Digest, relaxed
-	return nil
+	return nil, nil
 }
 
 // Preflight implements Session.

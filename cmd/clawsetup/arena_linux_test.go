@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -49,6 +50,10 @@ type arena struct {
 	image    imagetest.Pushed
 	port     string
 	hosts    *hosts
+	// socket is the engine's address.
+	socket string
+	// user is whom commands run as: nil for the test's own.
+	user *syscall.Credential
 	// env is added to the environment of every command.
 	env []string
 }
@@ -72,8 +77,14 @@ func engineOf(t *testing.T) string {
 // given bad habits.
 func newArena(t *testing.T, habits ...string) *arena {
 	t.Helper()
-	a := &arena{t: t, home: t.TempDir(), program: staticProgram(t), registry: imagetest.NewRegistry(), port: freePortOf(t)}
-	a.env = []string{"DOCKER_HOST=" + engineOf(t)}
+	return newArenaOn(t, engineOf(t), habits...)
+}
+
+// newArenaOn makes it for another engine than the usual.
+func newArenaOn(t *testing.T, socket string, habits ...string) *arena {
+	t.Helper()
+	a := &arena{t: t, home: t.TempDir(), program: staticProgram(t), registry: imagetest.NewRegistry(), port: freePortOf(t), socket: socket}
+	a.env = []string{"DOCKER_HOST=" + socket}
 	check(t, a.registry.Start())
 	t.Cleanup(func() { _ = a.registry.Close() })
 	a.hosts = theHosts(t)
@@ -87,7 +98,7 @@ func newArena(t *testing.T, habits ...string) *arena {
 func (a *arena) clear() {
 	_, _ = a.run("down", "--purge")
 	if a.t.Failed() {
-		out, _ := exec.Command("docker", "-H", os.Getenv("CLAWSETUP_TEST_ENGINE"), "ps", "--all").CombinedOutput()
+		out, _ := exec.Command("docker", "-H", a.socket, "ps", "--all").CombinedOutput()
 		a.t.Logf("left: %s", out)
 	}
 }
@@ -156,6 +167,7 @@ func busybox(t *testing.T) string {
 func (a *arena) command(args ...string) *exec.Cmd {
 	c := exec.Command(a.program, args...)
 	c.Dir = a.home
+	c.SysProcAttr = &syscall.SysProcAttr{Credential: a.user}
 	c.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + a.home, "XDG_CONFIG_HOME=" + a.path("config"), "XDG_STATE_HOME=" + a.path("state"),
 		"XDG_RUNTIME_DIR=" + a.path("run"), "TERM=dumb", "LANG=C", "SSL_CERT_FILE=" + a.hosts.authorityFile, "DOCKER_CONFIG=" + os.Getenv("DOCKER_CONFIG"),
@@ -281,7 +293,7 @@ func (a *arena) inside(verb string) string {
 func (a *arena) engine() *engine.Engine {
 	a.t.Helper()
 	e, err := engine.Connect(context.Background(), func(name string) string {
-		return map[string]string{"DOCKER_HOST": engineOf(a.t)}[name]
+		return map[string]string{"DOCKER_HOST": a.socket}[name]
 	})
 	check(a.t, err)
 	a.t.Cleanup(func() { _ = e.Close() })

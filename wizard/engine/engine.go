@@ -48,6 +48,13 @@ type Engine struct {
 type Facts struct {
 	// CountsSwap is false where the kernel is built, or was started, without that.
 	CountsSwap bool
+	// ControlGroups is false for an engine that runs without them, as a rootless one does
+	// where the kernel or systemd hands it none: it starts containers all the same, and
+	// limits nothing.
+	ControlGroups bool
+	// NoLimit names what the engine cannot limit although it has control groups:
+	// "memory", "processors", "processes".
+	NoLimit []string
 	// Rootless says that the engine, or what listens on this host for one in a virtual
 	// machine, runs without root's rights.
 	Rootless bool
@@ -146,6 +153,14 @@ func (e *Engine) Facts(ctx context.Context) (Facts, error) {
 		return Facts{}, fmt.Errorf("asking the engine what it can do: %w", err)
 	}
 	rootless := func(o string) bool { return strings.Contains(o, "name=rootless") }
-	e.facts = &Facts{CountsSwap: info.SwapLimit, Rootless: slices.ContainsFunc(info.SecurityOptions, rootless) || strings.Contains(info.OperatingSystem, "Docker Desktop")}
+	e.facts = &Facts{CountsSwap: info.SwapLimit, ControlGroups: info.CgroupDriver != "none", Rootless: slices.ContainsFunc(info.SecurityOptions, rootless) || strings.Contains(info.OperatingSystem, "Docker Desktop")}
+	for _, l := range []struct {
+		name string
+		ok   bool
+	}{{"memory", info.MemoryLimit}, {"processors", info.CPUCfsQuota}, {"processes", info.PidsLimit}} {
+		if e.facts.ControlGroups && !l.ok {
+			e.facts.NoLimit = append(e.facts.NoLimit, l.name)
+		}
+	}
 	return *e.facts, nil
 }

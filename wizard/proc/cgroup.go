@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -71,6 +73,9 @@ func (s System) unified(path string) (Group, error) {
 		return g, err
 	}
 	b, err := s.read(s.Cgroup, path, "cpu.max")
+	if s.isRoot(err, path) {
+		return g, nil
+	}
 	if err != nil {
 		return g, err
 	}
@@ -102,6 +107,9 @@ func (s System) legacy(paths map[string]string) (Group, error) {
 		return g, err
 	}
 	quota, err := s.read(s.Cgroup, "cpu", paths["cpu"], "cpu.cfs_quota_us")
+	if s.isRoot(err, "cpu", paths["cpu"]) {
+		return g, nil
+	}
 	if err != nil {
 		return g, err
 	}
@@ -138,9 +146,22 @@ func (s System) bytes(path ...string) (uint64, error) {
 	return n, err
 }
 
+// isRoot tells whether a limit has no file because the group is the kernel's own root,
+// which limits nothing (cgroups(7)).
+func (s System) isRoot(err error, group ...string) bool {
+	if !errors.Is(err, fs.ErrNotExist) || group[len(group)-1] != "/" {
+		return false
+	}
+	_, err = os.Stat(filepath.Join(append(append([]string{s.Cgroup}, group...), "cgroup.procs")...))
+	return err == nil
+}
+
 // number reads a file that holds one number, or "max".
 func (s System) number(path ...string) (uint64, error) {
 	b, err := s.read(append([]string{s.Cgroup}, path...)...)
+	if s.isRoot(err, path[:len(path)-1]...) {
+		return Unlimited, nil
+	}
 	if err != nil {
 		return 0, err
 	}

@@ -36,6 +36,33 @@ var (
 	}
 )
 
+// TestRootGroup: what an engine without control groups starts is in the kernel's own
+// root, where there is nothing to read because nothing is limited.
+func TestRootGroup(t *testing.T) {
+	v1 := map[string]string{
+		"proc/4242/cgroup": "12:pids:/\n11:memory:/\n5:cpu,cpuacct:/\n", "cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n",
+		"cgroup/memory/cgroup.procs": "1\n", "cgroup/pids/cgroup.procs": "1\n", "cgroup/cpu/cgroup.procs": "1\n",
+	}
+	v2 := map[string]string{"proc/4242/cgroup": "0::/\n", "cgroup/cgroup.procs": "1\n"}
+	for name, files := range map[string]map[string]string{"1": v1, "2": v2} {
+		want := Group{Memory: Unlimited, MemorySwap: Unlimited, Pids: Unlimited, SwapKnown: true}
+		if got, err := kernel(t, files).Group(4242); err != nil || got != want {
+			t.Errorf("version %s: %+v, %v", name, got, err)
+		}
+		// Without the files of a hierarchy nothing is known.
+		for file := range files {
+			if !strings.HasSuffix(file, "cgroup.procs") {
+				continue
+			}
+			less := maps.Clone(files)
+			delete(less, file)
+			if got, err := kernel(t, less).Group(4242); file != "cgroup/memory/cgroup.procs" && !errors.Is(err, ErrHidden) {
+				t.Errorf("version %s without %s: %+v, %v", name, file, got, err)
+			}
+		}
+	}
+}
+
 // changed are the files with other content by the end of their names; "-" takes one
 // away.
 func changed(t *testing.T, files, change map[string]string) map[string]string {

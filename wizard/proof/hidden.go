@@ -218,6 +218,31 @@ func oomScore(s *subject) string {
 // notCounted makes a proof Unknown: nobody can tell.
 const notCounted = "the kernel of the engine does not count swap: it is not limited"
 
+// notLimited makes a proof Unknown: the operator was told, and consented.
+const notLimited = "the engine runs without control groups: it is not limited"
+
+// limited proves a limit that control groups keep: an engine without them says that
+// it does, and limits nothing.
+func limited(find func(*subject) string) func(*subject) string {
+	return func(s *subject) string {
+		switch {
+		case s.ControlGroups:
+			return find(s)
+		case s.Unlimited:
+			return notLimited
+		default:
+			return "nothing limits it: the engine runs without control groups"
+		}
+	}
+}
+
+func differs(same bool, detail string) string {
+	if same {
+		return ""
+	}
+	return detail
+}
+
 func swap(s *subject) string {
 	got, want := s.got.HostConfig.MemorySwap, int64(s.Service.MemSwapLimit)
 	switch {

@@ -77,6 +77,9 @@ type Claims struct {
 	Seccomp []byte
 	// Hidden are the secrets that docker inspect must not show.
 	Hidden []secrets.Secret
+	// ControlGroups is false where the engine says that it runs without them, Unlimited
+	// true where the operator consented to that.
+	ControlGroups, Unlimited bool
 	// SwapCounted is false where the engine says that its kernel does not count swap.
 	SwapCounted bool
 }
@@ -145,7 +148,7 @@ func (r rule) prove(s *subject) Result {
 	switch {
 	case detail != "":
 		out.Outcome, out.Detail = Broken, text.Clean(detail, longestDetail)
-		if detail == notCounted {
+		if detail == notCounted || detail == notLimited {
 			out.Outcome = Unknown
 		}
 	case r.kernel != nil && s.kernel.hidden != nil:

@@ -15,10 +15,7 @@ import (
 
 func unless(detail string, ok func(*subject) bool) func(*subject) string {
 	return func(s *subject) string {
-		if ok(s) {
-			return ""
-		}
-		return detail
+		return differs(ok(s), detail)
 	}
 }
 
@@ -80,24 +77,26 @@ var rules = []rule{
 	{control: "R-01", name: "log-level", engine: variables("LOG_LEVEL")},
 	{control: "S-04", name: "certificates", engine: variables("SSL_VERIFY")},
 	{control: "D-03", name: "request-timeout", engine: variables("REQUEST_TIMEOUT")},
-	{control: "D-02", name: "memory", engine: unless("its memory limit is another",
-		func(s *subject) bool { return s.got.HostConfig.Memory == int64(s.Service.MemLimit) }),
-		kernel: unless("the kernel limits its memory otherwise",
-			func(s *subject) bool { return s.kernel.group.Memory == number(int64(s.Service.MemLimit)) })},
-	{control: "D-02", name: "swap", engine: swap, kernel: unless("the kernel limits its swap otherwise",
-		func(s *subject) bool {
-			return !s.kernel.group.SwapKnown || s.kernel.group.MemorySwap == number(int64(s.Service.MemSwapLimit))
-		})},
-	{control: "D-02", name: "cpus", engine: unless("its processor limit is another",
-		func(s *subject) bool { return near(float64(s.got.HostConfig.NanoCPUs)/1e9, float64(s.Service.CPUS)) }),
-		kernel: unless("the kernel limits its processors otherwise",
-			func(s *subject) bool { return near(s.kernel.group.CPUs, float64(s.Service.CPUS)) })},
-	{control: "D-02", name: "pids", engine: unless("its limit of processes is another",
-		func(s *subject) bool {
-			return s.got.HostConfig.PidsLimit != nil && *s.got.HostConfig.PidsLimit == s.Service.PidsLimit
-		}),
-		kernel: unless("the kernel limits its processes otherwise",
-			func(s *subject) bool { return s.kernel.group.Pids == number(s.Service.PidsLimit) })},
+	{control: "D-02", name: "memory", engine: limited(func(s *subject) string {
+		return differs(s.got.HostConfig.Memory == int64(s.Service.MemLimit), "its memory limit is another")
+	}), kernel: limited(func(s *subject) string {
+		return differs(s.kernel.group.Memory == number(int64(s.Service.MemLimit)), "the kernel limits its memory otherwise")
+	})},
+	{control: "D-02", name: "swap", engine: limited(swap), kernel: limited(func(s *subject) string {
+		same := !s.kernel.group.SwapKnown || s.kernel.group.MemorySwap == number(int64(s.Service.MemSwapLimit))
+		return differs(same, "the kernel limits its swap otherwise")
+	})},
+	{control: "D-02", name: "cpus", engine: limited(func(s *subject) string {
+		return differs(near(float64(s.got.HostConfig.NanoCPUs)/1e9, float64(s.Service.CPUS)), "its processor limit is another")
+	}), kernel: limited(func(s *subject) string {
+		return differs(near(s.kernel.group.CPUs, float64(s.Service.CPUS)), "the kernel limits its processors otherwise")
+	})},
+	{control: "D-02", name: "pids", engine: limited(func(s *subject) string {
+		got := s.got.HostConfig.PidsLimit
+		return differs(got != nil && *got == s.Service.PidsLimit, "its limit of processes is another")
+	}), kernel: limited(func(s *subject) string {
+		return differs(s.kernel.group.Pids == number(s.Service.PidsLimit), "the kernel limits its processes otherwise")
+	})},
 	{control: "D-02", name: "nofile", engine: ulimit("nofile", "its limit of open files is another"),
 		kernel: kernelLimit("nofile", "Max open files", "the kernel limits its open files otherwise")},
 	{control: "D-02", name: "oom", engine: unless("the kernel would end the host's programs first", func(s *subject) bool {

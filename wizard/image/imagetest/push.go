@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"path"
 	"slices"
 	"time"
 
@@ -180,7 +181,13 @@ type File struct {
 func Layer(files ...File) (v1.Layer, error) {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
+	made := map[string]bool{".": true}
 	for _, f := range files {
+		// As in the layers of real images: some engines make the folders that are not in
+		// it unreadable.
+		if err := folders(w, path.Dir(f.Name), made); err != nil {
+			return nil, err
+		}
 		h := &tar.Header{Name: f.Name, Mode: f.Mode, Size: int64(len(f.Content)), ModTime: time.Unix(0, 0)}
 		if err := w.WriteHeader(h); err != nil {
 			return nil, err
@@ -193,6 +200,18 @@ func Layer(files ...File) (v1.Layer, error) {
 		return nil, err
 	}
 	return static.NewLayer(b.Bytes(), types.OCIUncompressedLayer), nil
+}
+
+// folders writes dir with those above it, once.
+func folders(w *tar.Writer, dir string, made map[string]bool) error {
+	if made[dir] {
+		return nil
+	}
+	made[dir] = true
+	if err := folders(w, path.Dir(dir), made); err != nil {
+		return err
+	}
+	return w.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: dir + "/", Mode: 0o755, ModTime: time.Unix(0, 0)})
 }
 
 // layer is an uncompressed tar, so that its digest does not depend on a compressor.
