@@ -96,11 +96,11 @@ exit 1`)}
 	}
 }
 
-func realInstall(t *testing.T, variable string, required bool) Install {
+func realInstall(t *testing.T, variable string) Install {
 	t.Helper()
 	file := os.Getenv(variable)
 	if file == "" {
-		if required && os.Getenv("CI") == "true" {
+		if os.Getenv("CI") == "true" {
 			t.Fatalf("%s is not set", variable)
 		}
 		t.Skipf("%s is not set", variable)
@@ -141,7 +141,7 @@ func realParams(t *testing.T, c Contract) (Params, map[string][]byte, string) {
 // TestRealOpenClaw lets the OpenClaw in CLAWSETUP_TEST_OPENCLAW judge what Merge
 // makes, before any of our files exists.
 func TestRealOpenClaw(t *testing.T) {
-	in := realInstall(t, "CLAWSETUP_TEST_OPENCLAW", true)
+	in := realInstall(t, "CLAWSETUP_TEST_OPENCLAW")
 	if in.Contract != Plugin || !in.CanValidate {
 		t.Fatalf("got %+v", in)
 	}
@@ -152,7 +152,7 @@ func TestRealOpenClaw(t *testing.T) {
 // TestRealLegacyOpenClaw is the same for CLAWSETUP_TEST_OPENCLAW_LEGACY, a version
 // before 2026.8.1.
 func TestRealLegacyOpenClaw(t *testing.T) {
-	in := realInstall(t, "CLAWSETUP_TEST_OPENCLAW_LEGACY", false)
+	in := realInstall(t, "CLAWSETUP_TEST_OPENCLAW_LEGACY")
 	if in.Contract != Legacy {
 		t.Fatalf("got %+v", in)
 	}

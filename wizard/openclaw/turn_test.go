@@ -81,11 +81,11 @@ func TestRealTurn(t *testing.T) {
 	}
 	for _, c := range []Contract{Plugin, Builtin} {
 		t.Run(string(c), func(t *testing.T) {
-			realTurn(t, realInstall(t, "CLAWSETUP_TEST_OPENCLAW", true), c, claudePath)
+			realTurn(t, realInstall(t, "CLAWSETUP_TEST_OPENCLAW"), c, claudePath)
 		})
 	}
 	t.Run(string(Legacy), func(t *testing.T) {
-		realTurn(t, realInstall(t, "CLAWSETUP_TEST_OPENCLAW_LEGACY", false), Legacy, claudePath)
+		realTurn(t, realInstall(t, "CLAWSETUP_TEST_OPENCLAW_LEGACY"), Legacy, claudePath)
 	})
 }
 
