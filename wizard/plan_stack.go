@@ -53,6 +53,7 @@ func (w *Wizard) relax(c *templates.Compose, relaxed []Relaxed) {
 			c.Tmpfs = append(c.Tmpfs, r.Path)
 		case RelaxLauncher:
 			c.Launcher = w.Executable
+		case RelaxLimits: // the file claims them all the same
 		}
 	}
 }

@@ -170,7 +170,7 @@ func (s *UpSession) harden(ctx context.Context, report func(Progress)) error {
 			h.Tried = s.setup.Image.Digest
 		}
 	}
-	h.Relaxed = append(relaxed, limits...)
+	h.Relaxed = slices.Concat(relaxed, limits)
 	return nil
 }
 
