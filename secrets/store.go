@@ -11,11 +11,13 @@ import (
 // The names under which clawsetup keeps its secrets. A transaction stages a new value
 // and keeps the old one under name+".prev".
 const (
-	APIKey      = "cloudru_api_key" //nolint:gosec // G101: the name, not the key
-	ProxyToken  = "proxy_token"
-	JournalKey  = "journal_key"
-	SnapshotKey = "snapshot_key"
-	JournalHead = "journal_head"
+	APIKey     = "cloudru_api_key" //nolint:gosec // G101: the name, not the key
+	ProxyToken = "proxy_token"
+	// GatewayToken is what clients of OpenClaw's own gateway show.
+	GatewayToken = "gateway_token"
+	JournalKey   = "journal_key"
+	SnapshotKey  = "snapshot_key"
+	JournalHead  = "journal_head"
 )
 
 // Kind tells the stores apart, in setup.yaml too.

@@ -52,6 +52,8 @@ var commandsEnglish = map[string]string{ //nolint:gosec // G101: words about sec
 	"flag.middle-model":      "model in place of sonnet",
 	"flag.new-journal":       "begin a new journal although the earlier one is missing",
 	"flag.no-color":          "no colours",
+	"flag.hardening":         "parts of OpenClaw's own hardening: all, none, or some of gateway,channels,tools,browser,plugins,skills,sessions,logging",
+	"flag.conflicts":         "your own values in openclaw.json that the hardening would change: keep or replace",
 	"flag.openclaw-config":   "path of openclaw.json",
 	"flag.openclaw-mode":     "auto, plugin, builtin, legacy or none",
 	"flag.plain":             "ask line by line, without drawing",

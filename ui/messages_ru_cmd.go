@@ -52,6 +52,8 @@ var commandsRussian = map[string]string{ //nolint:gosec // G101: words about sec
 	"flag.middle-model":      "модель вместо sonnet",
 	"flag.new-journal":       "начать новый журнал, хотя прежний пропал",
 	"flag.no-color":          "без цветов",
+	"flag.hardening":         "части защиты самой OpenClaw: all, none или из gateway,channels,tools,browser,plugins,skills,sessions,logging",
+	"flag.conflicts":         "ваши значения в openclaw.json, которые изменила бы защита: keep (оставить) или replace (заменить)",
 	"flag.openclaw-config":   "путь к openclaw.json",
 	"flag.openclaw-mode":     "auto, plugin, builtin, legacy или none",
 	"flag.plain":             "спрашивать построчно, не рисуя на экране",

@@ -94,7 +94,7 @@ func TestStatus(t *testing.T) {
 		"broken": {s: brokenStack(), first: "✗ 2 claims do not hold",
 			want: []string{"  ✗ E-01 seccomp (proxy): the kernel says", "  ✗ S-01 token-refused: a request", "  ○ I-01 inspect (gateway): the engine", "  ○ D-02 swap\n",
 				"  4 held, 2 not checked, 2 broken\n", "health unhealthy, 5a4b3c2d1e0f, ended 2 times", "the whole Internet",
-				"  ! relaxed for this image: tmpfs /var/cache (E-01), because the image ended", "  ! relaxed for this image: seccomp (E-01), because killed\n"},
+				"  ! relaxed: tmpfs /var/cache (E-01), because the image ended", "  ! relaxed: seccomp (E-01), because killed\n"},
 			not: []string{"read-only (proxy)", "✓"}},
 		"broken, all": {s: brokenStack(), all: true, first: "✗ 2 claims do not hold", want: []string{"  ✓ E-01 read-only (proxy)\n", "  ✗ S-01 token-refused"}},
 		"one claim": {s: func() *wizard.Status { s := brokenStack(); s.Results = s.Results[4:5]; return s }(), first: "✗ 1 claim does not hold",

@@ -67,6 +67,11 @@ type InitSession struct {
 	detectOnce sync.Once
 	install    openclaw.Install
 	installErr error
+	schemaOnce sync.Once
+	schema     *openclaw.Schema
+	schemaErr  error
+	agent      *agentDraft
+	conflicts  []conflict
 	notes      map[string][]Note // by question id
 }
 
@@ -112,6 +117,10 @@ func (s *InitSession) startingPoint() Setup {
 			}
 		}
 		base.API.AllowPrivate = s.current != nil && s.current.API.AllowPrivate && s.current.API.Base == base.API.Base
+		base.OpenClaw.Kept = nil
+		if s.current != nil {
+			base.OpenClaw.Kept = s.current.OpenClaw.Kept
+		}
 		if s.current == nil {
 			base.Dir, base.OpenClaw.Config, base.Claude.Path = "", "", ""
 		}
@@ -201,6 +210,11 @@ func (s *InitSession) Next(ctx context.Context) (*Question, error) {
 			if err := d.build(ctx, s, q); err != nil {
 				return nil, err
 			}
+		}
+		if d.kind == Choice && len(q.Options) == 0 {
+			// There is nothing to choose from: nothing to decide.
+			s.trail = append(s.trail, answered{id: d.id})
+			continue
 		}
 		a, ok := s.byFlag(d, q)
 		if !ok {

@@ -9,11 +9,9 @@ import (
 	"slices"
 
 	"github.com/clawsetup/clawsetup/wizard/claude"
-	"github.com/clawsetup/clawsetup/wizard/files"
 	"github.com/clawsetup/clawsetup/wizard/hint"
 	"github.com/clawsetup/clawsetup/wizard/journal"
 	"github.com/clawsetup/clawsetup/wizard/openclaw"
-	"github.com/clawsetup/clawsetup/wizard/text"
 )
 
 // turnSeconds is the whole budget of a turn, every retry included (D-03).
@@ -78,6 +76,10 @@ func (s *InitSession) agentParams(ctx context.Context) (openclaw.Params, error) 
 	if err != nil {
 		return openclaw.Params{}, err
 	}
+	parts, err := openclaw.ParseParts(orElse(s.draft.OpenClaw.Hardening, hardeningDefault))
+	if err != nil {
+		return openclaw.Params{}, err
+	}
 	at := agentFiles(s.draft.OpenClaw.Config)
 	m := s.draft.Models
 	return openclaw.Params{
@@ -89,37 +91,78 @@ func (s *InitSession) agentParams(ctx context.Context) (openclaw.Params, error) 
 		},
 		ClaudePath: s.draft.Claude.Path, ClaudeConfigDir: at.claudeDir, ClaudeSettings: at.settings, PluginDir: at.plugin,
 		TokenCommand: s.w.command("secrets"), TurnSeconds: turnSeconds, Transcripts: s.draft.Claude.RetentionDays > 0,
+		Parts: parts, GatewayToken: true,
 	}, nil
+}
+
+// agentDraft is what planAgent writes, and what its Plan has to say of it.
+type agentDraft struct {
+	install openclaw.Install // zero when none is installed
+	params  openclaw.Params
+	// own are our files beside openclaw.json, by path.
+	own map[string][]byte
+	// settings are our keys, after what openclaw.json becomes with them.
+	settings []openclaw.Setting
+	after    []byte
+	edits    []openclaw.Edit
+	// conflicts are edits of values that somebody else chose.
+	conflicts []conflict
+	// unknown are keys of the hardening that this OpenClaw does not have, kept those in
+	// which the operator's value stays.
+	unknown []openclaw.Setting
+	kept    []string
+	// gatewayToken says that OpenClaw asks us for the token of its gateway.
+	gatewayToken bool
+}
+
+// draftAgent works out the files of the agent without looking at whether OpenClaw takes
+// them.
+func (s *InitSession) draftAgent(ctx context.Context, p *planner) (*agentDraft, error) {
+	params, err := s.agentParams(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d := &agentDraft{params: params, own: map[string][]byte{}}
+	if d.install, err = s.installed(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.planLauncher(&d.params, d.own); err != nil {
+		return nil, err
+	}
+	if err := s.mergeOpenClaw(ctx, d, p); err != nil {
+		return nil, err
+	}
+	if err := s.planClaude(d.params, d.own); err != nil {
+		return nil, err
+	}
+	return d, s.planPlugin(d.params, d.own)
+}
+
+// installed is the zero Install where there is none.
+func (s *InitSession) installed(ctx context.Context) (openclaw.Install, error) {
+	install, err := s.detect(ctx)
+	if errors.Is(err, openclaw.ErrNotInstalled) {
+		return openclaw.Install{}, nil
+	}
+	return install, err
 }
 
 // agentPlan merges our keys into openclaw.json and adds the files that go with
 // them.
-func (s *InitSession) agentPlan(ctx context.Context, p *planner) error {
-	params, err := s.agentParams(ctx)
-	if err != nil {
+func (s *InitSession) agentPlan(ctx context.Context, d *agentDraft, p *planner) error {
+	if err := s.validateOpenClaw(ctx, d, p); err != nil {
 		return err
 	}
-	own := map[string][]byte{}
-	if err := s.planClaude(params, own); err != nil {
-		return err
-	}
-	if err := s.planLauncher(&params, own); err != nil {
-		return err
-	}
-	if err := s.planPlugin(params, own); err != nil {
-		return err
-	}
-	after, c, err := s.mergeOpenClaw(ctx, params, own, p)
-	if err != nil {
-		return err
-	}
-	names := slices.Sorted(maps.Keys(own))
-	for _, path := range names {
-		if err := p.file(path, own[path], s.ownChange(path)); err != nil {
+	d.note(p)
+	for _, path := range slices.Sorted(maps.Keys(d.own)) {
+		if err := p.file(path, d.own[path], s.ownChange(path)); err != nil {
 			return err
 		}
 	}
-	return p.file(s.draft.OpenClaw.Config, after, c)
+	return p.file(s.draft.OpenClaw.Config, d.after, Change{
+		Why: "file-openclaw", Controls: []string{"S-02", "T-03", "E-04", "E-02"}, Keys: keyChanges(p.vault, d.edits),
+		Sensitive: true, event: journal.CloudruFmProviderConfigured,
+	})
 }
 
 // ownChange explains a file beside openclaw.json.
@@ -178,110 +221,4 @@ func (s *InitSession) planPlugin(params openclaw.Params, own map[string][]byte) 
 		own[filepath.Join(params.PluginDir, name)] = content
 	}
 	return nil
-}
-
-// mergeOpenClaw is openclaw.json with our keys, validated together with our own
-// files.
-func (s *InitSession) mergeOpenClaw(ctx context.Context, params openclaw.Params, own map[string][]byte, p *planner) ([]byte, Change, error) {
-	path := s.draft.OpenClaw.Config
-	current, err := s.w.readOpenClaw(path)
-	if err != nil {
-		return nil, Change{}, err
-	}
-	settings, err := s.ownSettings(ctx, params)
-	if err != nil {
-		return nil, Change{}, err
-	}
-	base, dropped, err := withoutObsolete(path, content(current), settings, p)
-	if err != nil {
-		return nil, Change{}, err
-	}
-	after, edits, err := openclaw.Merge(base, settings)
-	if err != nil {
-		return nil, Change{}, fmt.Errorf("merging into %s: %w", path, err)
-	}
-	edits = append(dropped, edits...)
-	if err := s.validateOpenClaw(ctx, path, after, own, p); err != nil {
-		return nil, Change{}, err
-	}
-	return after, Change{
-		Why: "file-openclaw", Controls: []string{"S-02", "T-03", "E-04", "E-02"}, Keys: keyChanges(p.vault, edits),
-		Sensitive: true, event: journal.CloudruFmProviderConfigured,
-	}, nil
-}
-
-// ownSettings are the keys that the installed OpenClaw can hold: one that it does
-// not know is left out when it is no control, and an error otherwise.
-func (s *InitSession) ownSettings(ctx context.Context, params openclaw.Params) ([]openclaw.Setting, error) {
-	settings, err := openclaw.Settings(params)
-	if err != nil {
-		return nil, err
-	}
-	install, err := s.detect(ctx)
-	switch {
-	case errors.Is(err, openclaw.ErrNotInstalled):
-		return settings, nil
-	case err != nil:
-		return nil, err
-	case !install.CanValidate:
-		return settings, nil
-	}
-	schema, err := install.Schema(ctx)
-	if err != nil {
-		return nil, err
-	}
-	kept, _, err := openclaw.Prune(schema, settings)
-	return kept, err
-}
-
-// content is what Merge starts from: nil only when there is no file.
-func content(f files.File) []byte {
-	if !f.Exists {
-		return nil
-	}
-	return notNil(f.Data)
-}
-
-// validateOpenClaw asks the installed OpenClaw, and our own rules in any case. What
-// OpenClaw did not see is said to be not checked.
-func (s *InitSession) validateOpenClaw(ctx context.Context, path string, after []byte, own map[string][]byte, p *planner) error {
-	if err := openclaw.ValidateOwn(after); err != nil {
-		return fmt.Errorf("checking %s: %w", path, err)
-	}
-	if s.given.DryRun {
-		// OpenClaw reads a copy in a temporary folder, which a dry run does not make.
-		p.plan.Notes = append(p.plan.Notes, Note{ID: "openclaw-not-validated-dry-run", State: NotChecked})
-		return nil
-	}
-	install, err := s.detect(ctx)
-	if errors.Is(err, openclaw.ErrNotInstalled) {
-		p.plan.Notes = append(p.plan.Notes, Note{ID: "openclaw-not-validated", State: NotChecked})
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if !install.CanValidate {
-		p.plan.Notes = append(p.plan.Notes, Note{ID: "openclaw-cannot-validate", State: NotChecked, Args: []any{install.Version}})
-		return nil
-	}
-	warnings, err := openclaw.Validate(ctx, install, path, after, own)
-	if err != nil {
-		return fmt.Errorf("OpenClaw %s refuses the new %s: %w", install.Version, path, err)
-	}
-	for _, w := range warnings {
-		p.plan.Notes = append(p.plan.Notes, Note{ID: "openclaw-warning", State: Attention, Args: []any{text.Clean(w.Path+": "+w.Message, 200)}})
-	}
-	p.plan.Notes = append(p.plan.Notes, Note{ID: "openclaw-validated", Args: []any{install.Version}})
-	return nil
-}
-
-// keyChanges turns edits into what the journal may hold: a sensitive value only
-// as a fingerprint.
-func keyChanges(v *vault, edits []openclaw.Edit) []journal.KeyChange {
-	out := make([]journal.KeyChange, 0, len(edits))
-	for _, e := range edits {
-		out = append(out, journal.KeyChange{Path: joinPath(e.Path), Old: v.shown(e.Old, e.Sensitive), New: v.shown(e.New, e.Sensitive)})
-	}
-	return out
 }

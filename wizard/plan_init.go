@@ -32,24 +32,31 @@ const (
 
 // Plan implements Session.
 func (s *InitSession) Plan(ctx context.Context) (*Plan, error) {
-	dir := s.draft.StackDir(s.w.Paths)
-	v, err := s.w.openVault(ctx, s.draft.Store, dir)
+	p, err := s.planner(ctx)
 	if err != nil {
 		return nil, err
 	}
-	v.restart = s.given.NewJournal
-	p, err := s.w.newPlanner(ctx, v, s.basis)
-	if err != nil {
+	if err := s.planAgentFirst(ctx, p); err != nil {
 		return nil, err
 	}
 	for _, part := range []func(context.Context, *planner) error{
-		s.planSecrets, s.planSetup, s.planStack, s.planLogin, s.planAgent, s.planObsolete, s.planNotes,
+		s.planSecrets, s.planGatewayToken, s.planSetup, s.planStack, s.planLogin, s.planAgent, s.planObsolete, s.planNotes,
 	} {
 		if err := part(ctx, p); err != nil {
 			return nil, err
 		}
 	}
 	return p.plan, nil
+}
+
+// planner begins a Plan on the journal that is there, or will be.
+func (s *InitSession) planner(ctx context.Context) (*planner, error) {
+	v, err := s.w.openVault(ctx, s.draft.Store, s.draft.StackDir(s.w.Paths))
+	if err != nil {
+		return nil, err
+	}
+	v.restart = s.given.NewJournal
+	return s.w.newPlanner(ctx, v, s.basis)
 }
 
 // planSecrets keeps the key and a proxy token of 256 random bits (S-01, I-02) in
@@ -174,13 +181,72 @@ func (s *InitSession) planStack(ctx context.Context, p *planner) error {
 // planLogin keeps the start at login that an earlier up installed.
 func (s *InitSession) planLogin(_ context.Context, p *planner) error { return p.login(s.draft) }
 
+// planAgentFirst works out what the other parts need to know of the agent's.
+func (s *InitSession) planAgentFirst(ctx context.Context, p *planner) error {
+	s.agent = nil
+	if s.withoutOpenClaw() {
+		s.draft.OpenClaw = OpenClawSetup{Mode: s.draft.OpenClaw.Mode}
+		return nil
+	}
+	var err error
+	if s.agent, err = s.draftAgent(ctx, p); err != nil {
+		return err
+	}
+	s.draft.OpenClaw.Version, s.draft.OpenClaw.Contract = s.agent.install.Version, s.agent.params.Contract
+	s.draft.OpenClaw.Kept = s.agent.kept
+	return nil
+}
+
 // planAgent merges our keys into openclaw.json, and writes the Claude Code
 // settings and the plugin backend that go with them.
 func (s *InitSession) planAgent(ctx context.Context, p *planner) error {
-	if s.withoutOpenClaw() {
+	if s.agent == nil {
 		return nil
 	}
-	return s.agentPlan(ctx, p)
+	return s.agentPlan(ctx, s.agent, p)
+}
+
+// planGatewayToken keeps the token of OpenClaw's gateway beside the proxy's, where
+// OpenClaw asks for it.
+func (s *InitSession) planGatewayToken(ctx context.Context, p *planner) error {
+	dir := s.draft.StackDir(s.w.Paths)
+	store := s.w.store(s.draft.Store, dir)
+	from, fromDir := store, dir
+	if s.current != nil && s.current.Store != "" {
+		fromDir = s.current.StackDir(s.w.Paths)
+		from = s.w.store(s.current.Store, fromDir)
+	}
+	token, err := from.Get(ctx, secrets.GatewayToken)
+	if err != nil && !errors.Is(err, secrets.ErrNotFound) {
+		return fmt.Errorf("reading the gateway's token from the %s store: %w", from.Kind(), err)
+	}
+	wanted := s.agent != nil && s.agent.gatewayToken
+	switch {
+	case !wanted:
+		token = secrets.Secret{}
+	case token.IsZero():
+		if token, err = secrets.NewToken(); err != nil {
+			return err
+		}
+	}
+	moved := from.Kind() != store.Kind() || fromDir != dir && store.Kind() == secrets.KindDocker
+	if wanted || !moved {
+		if err := p.secret(ctx, store, dir, secrets.GatewayToken, token, journal.SecretStored, stored(token)); err != nil {
+			return err
+		}
+	}
+	if !moved {
+		return nil
+	}
+	return p.secret(ctx, from, fromDir, secrets.GatewayToken, secrets.Secret{}, "", journal.SecretForgotten)
+}
+
+// stored is the event of a secret that is kept, or not any more.
+func stored(s secrets.Secret) journal.Event {
+	if s.IsZero() {
+		return journal.SecretForgotten
+	}
+	return journal.SecretStored
 }
 
 // planNotes says what the operator consents to, and what was found.

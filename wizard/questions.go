@@ -63,8 +63,10 @@ var initQuestions = []question{
 	{id: "port", step: StepAgent, flags: []string{"--port"}, skip: never, build: buildPort, accept: acceptPort},
 	{id: "openclaw-mode", step: StepAgent, kind: Choice, flags: []string{"--openclaw-mode"}, skip: never, build: buildOpenClawMode, accept: acceptOpenClawMode},
 	{id: "openclaw-config", step: StepAgent, flags: []string{"--openclaw-config"}, skip: (*InitSession).withoutOpenClaw, build: buildOpenClawConfig, accept: acceptOpenClawConfig},
+	{id: "hardening", step: StepAgent, flags: []string{"--hardening"}, skip: (*InitSession).withoutOpenClaw, build: buildHardening, accept: acceptHardening},
 	{id: "claude", step: StepAgent, flags: []string{"--claude"}, skip: (*InitSession).withoutOpenClaw, build: buildClaude, accept: acceptClaude},
 	{id: "retention-days", step: StepAgent, flags: []string{"--retention-days"}, expert: true, skip: (*InitSession).withoutOpenClaw, build: buildRetention, accept: acceptRetention},
+	{id: "conflicts", step: StepAgent, kind: Choice, flags: []string{"--conflicts"}, skip: never, build: buildConflicts, accept: acceptConflicts},
 }
 
 func lookUp(id string) *question {

@@ -15,6 +15,7 @@ import (
 	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/wizard/files"
 	"github.com/clawsetup/clawsetup/wizard/hint"
+	"github.com/clawsetup/clawsetup/wizard/openclaw"
 	"github.com/clawsetup/clawsetup/wizard/text"
 )
 
@@ -122,6 +123,15 @@ type OpenClawSetup struct {
 	// Mode is auto, plugin, builtin, legacy or none.
 	Mode   string `yaml:"mode"`
 	Config string `yaml:"config,omitempty"`
+	// Version and Contract are of the OpenClaw that the file was written for; Version
+	// is empty when none was installed.
+	Version  string            `yaml:"version,omitempty"`
+	Contract openclaw.Contract `yaml:"contract,omitempty"`
+	// Hardening are the parts of OpenClaw's own hardening: all, none or names.
+	Hardening string `yaml:"hardening,omitempty"`
+	// Kept are the keys in which the operator's own value stays, although the hardening
+	// has another.
+	Kept []string `yaml:"kept,omitempty"`
 }
 
 // ClaudeSetup is the Claude Code program that OpenClaw may run (E-04).

@@ -1,6 +1,7 @@
 package wizard
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/templates"
 	"github.com/clawsetup/clawsetup/wizard/image"
+	"github.com/clawsetup/clawsetup/wizard/openclaw"
 	"github.com/clawsetup/clawsetup/wizard/text"
 )
 
@@ -31,7 +33,7 @@ func (s Setup) check() error {
 			return fmt.Errorf("image.digest: %w", err)
 		}
 	}
-	if err := s.checkHardening(); err != nil {
+	if err := errors.Join(s.checkHardening(), s.OpenClaw.check()); err != nil {
 		return err
 	}
 	for i, d := range s.Image.KnownGood {
@@ -52,6 +54,26 @@ func (s Setup) check() error {
 	for name, p := range map[string]string{"dir": s.Dir, "openclaw.config": s.OpenClaw.Config, "claude.path": s.Claude.Path, "image.cosign_key": s.Image.CosignKey} {
 		if p != "" && !filepath.IsAbs(p) {
 			return fmt.Errorf("%s: %q is not an absolute path", name, text.Clean(p, 200))
+		}
+	}
+	return nil
+}
+
+// mostKept bounds Kept.
+const mostKept = 200
+
+func (o OpenClawSetup) check() error {
+	if o.Hardening != "" {
+		if _, err := openclaw.ParseParts(o.Hardening); err != nil {
+			return fmt.Errorf("openclaw.hardening: %w", err)
+		}
+	}
+	if len(o.Kept) > mostKept {
+		return fmt.Errorf("openclaw.kept: more than %d keys", mostKept)
+	}
+	for _, v := range append([]string{o.Version, string(o.Contract)}, o.Kept...) {
+		if v != text.Clean(v, 200) {
+			return errors.New("openclaw: a value holds control or invisible characters, or is too long")
 		}
 	}
 	return nil

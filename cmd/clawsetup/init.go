@@ -30,7 +30,7 @@ type initOptions struct {
 // name.
 var initAnswers = []string{
 	"dir", "api-base", "store", "preset", "big-model", "middle-model", "small-model", "image", "image-digest",
-	"cosign-key", "egress", "port", "openclaw-config", "openclaw-mode", "claude", "retention-days",
+	"cosign-key", "egress", "port", "openclaw-config", "openclaw-mode", "hardening", "conflicts", "claude", "retention-days",
 }
 
 func (a *app) initCommand(u *ui.UI) *cobra.Command {
@@ -62,6 +62,8 @@ func completeInit(c *cobra.Command) {
 	for flag, values := range map[string][]string{
 		"store":         {string(secrets.KindKeyring), string(secrets.KindDocker)},
 		"openclaw-mode": {"auto", "plugin", "builtin", "legacy", "none"},
+		"hardening":     wizard.HardeningNames(),
+		"conflicts":     {"keep", "replace"},
 		"preset":        wizard.PresetNames(),
 		"egress":        {"restricted", "open"},
 	} {

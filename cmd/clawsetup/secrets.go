@@ -27,7 +27,7 @@ func (a *app) secretsCommand(u *ui.UI) *cobra.Command {
 
 // served maps the ids that OpenClaw may ask for to names in the store: the API key
 // is not among them, only the container needs it.
-var served = map[string]string{openclaw.SecretProxyToken: secrets.ProxyToken}
+var served = map[string]string{openclaw.SecretProxyToken: secrets.ProxyToken, openclaw.SecretGatewayToken: secrets.GatewayToken}
 
 func (a *app) runSecrets(ctx context.Context, setup string) error {
 	if a.outIsTerminal() {

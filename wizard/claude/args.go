@@ -4,16 +4,20 @@ package claude
 // before the model, the session and the prompt (control E-02; also S-02 and I-03).
 // Measured with zero tools on the wire; 22 tool names offered by the server were
 // not executed. settingsPath is the file that Settings made. Without persist no
-// transcript is written and a session cannot be resumed.
-func Args(settingsPath string, persist bool) []string {
-	args := []string{
-		"-p", "--output-format", "stream-json", "--include-partial-messages", "--verbose",
+// transcript is written and a session cannot be resumed. The answer comes as a stream
+// of JSON objects, or as one.
+func Args(settingsPath string, persist, stream bool) []string {
+	args := []string{"-p", "--output-format", "json"}
+	if stream {
+		args = []string{"-p", "--output-format", "stream-json", "--include-partial-messages", "--verbose"}
+	}
+	args = append(args,
 		// No user, project or local settings: a project directory could set
 		// ANTHROPIC_BASE_URL, apiKeyHelper, hooks and MCP servers.
 		"--setting-sources", "", "--settings", settingsPath,
 		"--tools", "", "--disallowedTools", "mcp__*", "--strict-mcp-config",
 		"--disable-slash-commands", "--no-chrome", "--permission-mode", "default",
-	}
+	)
 	if !persist {
 		args = append(args, "--no-session-persistence")
 	}

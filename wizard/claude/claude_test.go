@@ -115,7 +115,7 @@ func TestValidateSettings(t *testing.T) {
 }
 
 func TestArgs(t *testing.T) {
-	args := Args("/s.json", true)
+	args := Args("/s.json", true, true)
 	for _, pair := range [][2]string{{"--tools", ""}, {"--setting-sources", ""}, {"--settings", "/s.json"}, {"--disallowedTools", "mcp__*"}} {
 		i := slices.Index(args, pair[0])
 		if i < 0 || args[i+1] != pair[1] {
@@ -125,7 +125,7 @@ func TestArgs(t *testing.T) {
 	if !slices.Contains(args, "--strict-mcp-config") || slices.Contains(args, "--no-session-persistence") {
 		t.Errorf("got %q", args)
 	}
-	if !slices.Contains(Args("/s.json", false), "--no-session-persistence") {
+	if !slices.Contains(Args("/s.json", false, true), "--no-session-persistence") {
 		t.Error("a transcript would be written")
 	}
 	if !slices.Contains(ClearEnv(), "ANTHROPIC_BASE_URL") {

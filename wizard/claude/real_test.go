@@ -95,7 +95,7 @@ func TestRealClaude(t *testing.T) {
 		t.Logf("claude %s", cli.Version)
 	}
 	for name, args := range map[string]func(settings string) []string{
-		"plugin": func(s string) []string { return Args(s, true) },
+		"plugin": func(s string) []string { return Args(s, true, true) },
 		"builtin": func(string) []string {
 			return []string{"-p", "--verbose", "--output-format", "stream-json", "--setting-sources", "user"}
 		},

@@ -57,6 +57,8 @@ type Install struct {
 	Path string
 	// Version is like "2026.9.6" or "2026.8.1-beta.2".
 	Version string
+	// Release is the version's year and month, such as 202609.
+	Release int
 	// Contract is Plugin or Legacy; Builtin works wherever Plugin does.
 	Contract Contract
 	// CanValidate says whether there is a `config validate` (2026.3.31).
@@ -113,6 +115,7 @@ func (in *Install) setVersion(output []byte) error {
 	}
 	at := n[0]*1e6 + n[1]*1e4 + n[2]
 	in.Version = fmt.Sprintf("%d.%d.%d%s", n[0], n[1], n[2], m[4])
+	in.Release = n[0]*100 + n[1]
 	in.Contract = Legacy
 	if at >= 2026*1e6+8*1e4+1 {
 		in.Contract = Plugin
@@ -183,6 +186,11 @@ func ParseSchema(b []byte) (*Schema, error) {
 // Has says whether the configuration knows the key at path.
 func (s *Schema) Has(path []string) bool {
 	return known(s.root, path)
+}
+
+// KnowsStream says whether a backend's answer may be Claude Code's stream.
+func (s *Schema) KnowsStream() bool {
+	return s.Has([]string{"agents", "defaults", "cliBackends", BackendID, "jsonlDialect"})
 }
 
 func known(node any, path []string) bool {

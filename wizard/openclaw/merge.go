@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -86,6 +87,8 @@ func apply(doc *json5.Document, s Setting) error {
 		return nil
 	case s.atMost && exists && stricter(old, s.Value):
 		return nil
+	case s.order != nil && exists && s.asStrict(old):
+		return nil
 	}
 	return doc.Set(s.Path, s.Value)
 }
@@ -107,6 +110,14 @@ func appendMissing(doc *json5.Document, s Setting, old any, exists bool) error {
 		}
 	}
 	return nil
+}
+
+// asStrict tells whether a value that is there comes no later in the order than ours.
+func (s Setting) asStrict(old any) bool {
+	text, _ := old.(string)
+	ours, _ := s.Value.(string)
+	i := slices.Index(s.order, text)
+	return i >= 0 && i <= slices.Index(s.order, ours)
 }
 
 func stricter(old, ours any) bool {
@@ -291,4 +302,44 @@ func prune(doc, want *json5.Document, p []string) error {
 		}
 	}
 	return nil
+}
+
+// channelName fits the channels whose settings can be named by a path.
+var channelName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,40}$`)
+
+// mostChannels bounds how many channels of a file are looked at.
+const mostChannels = 50
+
+// Channels are the names of the channels that a file configures, sorted.
+func Channels(config []byte) ([]string, error) {
+	doc, err := parseConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	all, _ := doc.Get(path("channels"))
+	channels, _ := all.(map[string]any)
+	var out []string
+	for _, name := range sortedKeys(channels) {
+		if _, isObject := channels[name].(map[string]any); isObject && name != "defaults" && channelName.MatchString(name) && len(out) < mostChannels {
+			out = append(out, name)
+		}
+	}
+	return out, nil
+}
+
+// AsksForGatewayToken tells whether the gateway of a file takes its token from us.
+func AsksForGatewayToken(config []byte) (bool, error) {
+	doc, err := parseConfig(config)
+	if err != nil {
+		return false, err
+	}
+	v, _ := doc.Get(path("gateway.auth.token"))
+	ref, _ := v.(map[string]any)
+	return ref["provider"] == SecretProvider && ref["id"] == SecretGatewayToken, nil
+}
+
+// Has tells whether a file sets the key.
+func Has(config []byte, p []string) (bool, error) {
+	doc, err := parseConfig(config)
+	return err == nil && doc.Has(p), err
 }

@@ -23,7 +23,7 @@ func at(p string) string {
 
 func params(c Contract) Params {
 	return Params{
-		Contract: c, ProxyURL: "http://127.0.0.1:8082", TurnSeconds: 600, Transcripts: true,
+		Contract: c, ProxyURL: "http://127.0.0.1:8082", TurnSeconds: 600, Transcripts: true, Parts: Parts(), GatewayToken: true, Channels: []string{"telegram"},
 		Models: []Model{
 			{Ref: "claude-opus", Name: "deepseek-ai/DeepSeek-V4-Pro", Context: 1048576, MaxTokens: 32000},
 			{Ref: "claude-sonnet", Name: "zai-org/GLM-5.1", Context: 202752, MaxTokens: 32000},
@@ -68,18 +68,19 @@ const rich = `// my OpenClaw
       'telegram', // chat
     ],
   },
-  logging: {level: 'info'},
+  logging: {level: 'error'},
 }
 `
 
 func TestMergeKeepsTheOperatorsText(t *testing.T) {
 	for _, c := range []Contract{Plugin, Builtin, Legacy} {
-		after, edits, err := Merge([]byte(rich), settings(t, c))
+		set := settings(t, c)
+		after, edits, err := Merge([]byte(rich), set)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, want := range []string{"// my OpenClaw\n", "// talk to me", "'${TELEGRAM_BOT_TOKEN}' /* from @BotFather */, },",
-			"// the old one", `{ alias: "Opus" }`, "0x78, // two minutes", "'telegram', // chat", "logging: {level: 'info'},", "'agents': {"} {
+			"// the old one", `{ alias: "Opus" }`, "0x78, // two minutes", "'telegram', // chat", "logging: {level: 'error'", "'agents': {"} {
 			if !strings.Contains(string(after), want) {
 				t.Errorf("%s: %q is gone:\n%s", c, want, after)
 			}
@@ -87,7 +88,7 @@ func TestMergeKeepsTheOperatorsText(t *testing.T) {
 		if len(edits) == 0 {
 			t.Errorf("%s: no edits", c)
 		}
-		if err := ValidateOwn(after); err != nil {
+		if err := ValidateOwn(after, set); err != nil {
 			t.Errorf("%s: %v", c, err)
 		}
 		again, more, err := Merge(after, settings(t, c))
@@ -109,7 +110,7 @@ func TestMergeValues(t *testing.T) {
 		{"builtin primary", Builtin, ``, "agents.defaults.model.primary", "anthropic/claude-opus"},
 		{"builtin runtime", Builtin, ``, "agents.defaults.models.anthropic/claude-haiku.agentRuntime.id", "claude-cli"},
 		{"builtin second provider", Builtin, ``, "models.providers.claude-cli.baseUrl", "http://127.0.0.1:8082"},
-		{"legacy has no plugin", Legacy, ``, "plugins", nil},
+		{"legacy has no plugin", Legacy, ``, "plugins.load", nil},
 		{"legacy has no policy", Legacy, ``, "agents.defaults.modelPolicy", nil},
 		{"legacy command", Legacy, ``, "agents.defaults.cliBackends.cloudru-claude.command", at("/usr/local/bin/claude")},
 		{"stricter timeout stays", Plugin, `{agents:{defaults:{timeoutSeconds:120}}}`, "agents.defaults.timeoutSeconds", json.Number("120")},
@@ -336,11 +337,11 @@ func TestValidateOwn(t *testing.T) {
 		if runtime.GOOS == "windows" {
 			tt.candidate = strings.NewReplacer(`"/b/`, `"C:/b/`, `"/bin/`, `"C:/bin/`).Replace(tt.candidate)
 		}
-		if err := ValidateOwn([]byte(tt.candidate)); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if err := ValidateOwn([]byte(tt.candidate), settings(t, Plugin)); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v; want %q", name, err, tt.want)
 		}
 	}
-	if err := ValidateOwn([]byte(`{channels:{x:1},agents:{defaults:{cliBackends:{gemini:{command:"gemini"}}}}}`)); err != nil {
+	if err := ValidateOwn([]byte(`{channels:{x:1},agents:{defaults:{cliBackends:{gemini:{command:"gemini"}}}}}`), settings(t, Plugin)); err != nil {
 		t.Errorf("the operator's own keys were judged: %v", err)
 	}
 }
@@ -402,9 +403,9 @@ func FuzzMerge(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if err := ValidateOwn(after); err != nil {
+		if err := ValidateOwn(after, s); err != nil {
 			// Only a key of the operator's that our rules judge may fail.
-			if ValidateOwn(b) == nil {
+			if ValidateOwn(b, s) == nil {
 				t.Fatalf("our own keys are refused: %v\n%s", err, after)
 			}
 		}

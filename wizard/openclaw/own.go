@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/clawsetup/clawsetup/wizard/claude"
@@ -19,54 +20,69 @@ type rule func(v any) error
 // rules are our schema: the keys of Settings with the types that OpenClaw 2026.7.35
 // and 2026.9.6 want there.
 var rules = map[string]rule{
-	"env.shellEnv.enabled":                          boolean,
-	"env.vars.CLAUDE_CONFIG_DIR":                    word,
-	"models.providers.cloudru-claude.baseUrl":       loopback,
-	"models.providers.cloudru-claude.api":           word,
-	"models.providers.cloudru-claude.models":        models,
-	"secrets.providers.clawsetup":                   secretProvider,
-	"agents.defaults.model":                         modelChoice,
-	"agents.defaults.models":                        objectOf,
-	"agents.defaults.modelPolicy.allow":             words,
-	"agents.defaults.utilityModel":                  word,
-	"agents.defaults.timeoutSeconds":                count,
-	"agents.defaults.elevatedDefault":               oneOf("off", "on", "ask", "full"),
-	"agents.defaults.cliBackends.cloudru-claude":    CheckBackend,
-	"agents.defaults.subagents.maxSpawnDepth":       count,
-	"agents.defaults.subagents.maxConcurrent":       count,
-	"plugins.load.paths":                            words,
-	"plugins.allow":                                 words,
-	"plugins.deny":                                  words,
-	"plugins.entries.cloudru-claude.enabled":        boolean,
-	"plugins.entries.anthropic.enabled":             boolean,
-	"tools.profile":                                 oneOf("minimal", "coding", "messaging", "full"),
-	"tools.exec.mode":                               oneOf("deny", "allowlist", "ask", "auto", "full"),
-	"tools.exec.security":                           oneOf("deny", "allowlist", "full"),
-	"tools.exec.ask":                                oneOf("off", "on-miss", "always"),
-	"tools.elevated.enabled":                        boolean,
-	"tools.fs.workspaceOnly":                        boolean,
-	"browser.enabled":                               boolean,
-	"browser.evaluateEnabled":                       boolean,
-	"browser.ssrfPolicy":                            objectOf,
-	"agents.defaults.subagents.maxChildrenPerAgent": count,
-	"agents.defaults.subagents.runTimeoutSeconds":   count,
+	"env.shellEnv.enabled":                       boolean,
+	"env.vars.CLAUDE_CONFIG_DIR":                 word,
+	"models.providers.cloudru-claude.baseUrl":    loopback,
+	"models.providers.cloudru-claude.api":        word,
+	"models.providers.cloudru-claude.models":     models,
+	"secrets.providers.clawsetup":                secretProvider,
+	"agents.defaults.model":                      modelChoice,
+	"agents.defaults.models":                     objectOf,
+	"agents.defaults.modelPolicy.allow":          words,
+	"agents.defaults.utilityModel":               word,
+	"agents.defaults.timeoutSeconds":             count,
+	"agents.defaults.cliBackends.cloudru-claude": CheckBackend,
+	"plugins.load.paths":                         words,
+	"plugins.allow":                              words,
+	"plugins.deny":                               words,
+	"plugins.entries.cloudru-claude.enabled":     boolean,
+	"plugins.entries.anthropic.enabled":          boolean,
 }
 
-// ValidateOwn checks the keys that we write, for when no OpenClaw is installed:
+// hardeningRules are the rules of the keys of the hardening's parts in settings.
+func hardeningRules(settings []Setting) map[string]rule {
+	out := map[string]rule{}
+	for _, s := range settings {
+		if s.Part == "" {
+			continue
+		}
+		dotted := strings.Join(s.Path, ".")
+		switch s.Value.(type) {
+		case bool:
+			out[dotted] = boolean
+		case int:
+			out[dotted] = count
+		case []string:
+			out[dotted] = words
+		case string:
+			out[dotted] = word
+			if s.order != nil {
+				out[dotted] = oneOf(s.order...)
+			}
+		case secretRef:
+			out[dotted] = wordOrReference
+		}
+	}
+	return out
+}
+
+// ValidateOwn checks the keys that we write, which settings are, for when no OpenClaw is installed:
 // their types, loopback addresses (S-02), absolute commands named claude or codex
 // without metacharacters, and no argument that skips permissions (T-03, E-04).
-func ValidateOwn(candidate []byte) error {
+func ValidateOwn(candidate []byte, settings []Setting) error {
 	doc, err := parseConfig(candidate)
 	if err != nil {
 		return err
 	}
-	for _, dotted := range sortedKeys(rules) {
+	all := hardeningRules(settings)
+	maps.Copy(all, rules)
+	for _, dotted := range sortedKeys(all) {
 		p := path(dotted)
 		v, ok := doc.Get(p)
 		if !ok {
 			continue
 		}
-		if err := rules[dotted](v); err != nil {
+		if err := all[dotted](v); err != nil {
 			line, _, _ := doc.Position(p)
 			return hint.With(fmt.Errorf("openclaw.json line %d: %s: %w", line, dotted, err), "openclaw-own-rule", dotted)
 		}
@@ -105,6 +121,13 @@ func word(v any) error {
 		return errors.New("it has to be a string")
 	}
 	return nil
+}
+
+func wordOrReference(v any) error {
+	if m, ok := v.(map[string]any); ok {
+		return errors.Join(word(m["source"]), word(m["provider"]), word(m["id"]))
+	}
+	return word(v)
 }
 
 func objectOf(v any) error {

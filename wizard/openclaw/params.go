@@ -39,6 +39,18 @@ type Params struct {
 	TokenCommand []string
 	// TurnSeconds is the whole budget of a turn (control D-03).
 	TurnSeconds int
+	// Parts are those of the hardening that the operator takes.
+	Parts []Part
+	// Release is the OpenClaw that the settings are for, year and month, such as 202609;
+	// 0 where none is installed.
+	Release int
+	// OneAnswer says that this OpenClaw does not know Claude Code's stream, and reads its
+	// answer as one object: before about 2026.4.
+	OneAnswer bool
+	// GatewayToken says that SecretGatewayToken can be asked for.
+	GatewayToken bool
+	// Channels are the names of the channels that the operator's file has.
+	Channels []string
 	// Transcripts keeps Claude Code's session files, which a conversation of more
 	// than one turn needs; their age is bounded by the Claude settings (I-03).
 	Transcripts bool

@@ -12,14 +12,18 @@ import (
 // the plugin and for legacy cliBackends, where an id of our own keeps OpenClaw from
 // merging its defaults and from rewriting --setting-sources and --permission-mode.
 func (p Params) backend() map[string]any {
-	args := claude.Args(p.ClaudeSettings, p.Transcripts)
+	args := claude.Args(p.ClaudeSettings, p.Transcripts, !p.OneAnswer)
 	out := map[string]any{
 		"command": p.ClaudePath, "args": args, "input": "stdin",
-		"output": "jsonl", "resumeOutput": "jsonl", "jsonlDialect": "claude-stream-json",
-		"modelArg": "--model", "sessionMode": "none",
-		"systemPromptFileArg": "--append-system-prompt-file", "systemPromptMode": "append", "systemPromptWhen": "always",
+		"modelArg": "--model", "sessionMode": "none", "systemPromptMode": "append", "systemPromptWhen": "always",
 		"env":      map[string]string{"CLAUDE_CONFIG_DIR": p.ClaudeConfigDir},
 		"clearEnv": claude.ClearEnv(), "serialize": true,
+	}
+	if p.OneAnswer {
+		out["output"], out["resumeOutput"], out["systemPromptArg"] = "json", "json", "--append-system-prompt"
+	} else {
+		out["output"], out["resumeOutput"], out["jsonlDialect"] = "jsonl", "jsonl", "claude-stream-json"
+		out["systemPromptFileArg"] = "--append-system-prompt-file"
 	}
 	if p.Transcripts {
 		out["resumeArgs"] = append(append([]string{}, args...), "--resume", "{sessionId}")

@@ -25,21 +25,22 @@ func script(t *testing.T, body string) string {
 func TestDetect(t *testing.T) {
 	tests := []struct {
 		says, version string
+		release       int
 		contract      Contract
 		canValidate   bool
 	}{
-		{"OpenClaw 2026.9.6 (eb377ac)", "2026.9.6", Plugin, true},
-		{"OpenClaw 2026.8.1 (x)", "2026.8.1", Plugin, true},
-		{"OpenClaw 2026.7.35 (aa94808)", "2026.7.35", Legacy, true},
-		{"OpenClaw 2026.7.2-beta.6 (x)", "2026.7.2-beta.6", Legacy, true},
-		{"2026.2.26", "2026.2.26", Legacy, false},
-		{"2026.1.30", "2026.1.30", Legacy, false},
-		{"2027.1.1", "2027.1.1", Plugin, true},
+		{"OpenClaw 2026.9.6 (eb377ac)", "2026.9.6", 202609, Plugin, true},
+		{"OpenClaw 2026.8.1 (x)", "2026.8.1", 202608, Plugin, true},
+		{"OpenClaw 2026.7.35 (aa94808)", "2026.7.35", 202607, Legacy, true},
+		{"OpenClaw 2026.7.2-beta.6 (x)", "2026.7.2-beta.6", 202607, Legacy, true},
+		{"2026.2.26", "2026.2.26", 202602, Legacy, false},
+		{"2026.1.30", "2026.1.30", 202601, Legacy, false},
+		{"2027.1.1", "2027.1.1", 202701, Plugin, true},
 	}
 	for _, tt := range tests {
 		file := script(t, `[ "$1" = --version ] && echo 'noise' >&2 && echo '`+tt.says+`'`)
 		in, err := Detect(context.Background(), file)
-		if want := (Install{file, tt.version, tt.contract, tt.canValidate}); err != nil || in != want {
+		if want := (Install{file, tt.version, tt.release, tt.contract, tt.canValidate}); err != nil || in != want {
 			t.Errorf("%s: got %+v, %v", tt.says, in, err)
 		}
 	}

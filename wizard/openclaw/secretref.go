@@ -26,6 +26,9 @@ const (
 	SecretProvider = "clawsetup"
 	// SecretProxyToken is the id of the proxy token.
 	SecretProxyToken = "proxy_token"
+	// SecretGatewayToken is the id of the token that clients of OpenClaw's own gateway
+	// show.
+	SecretGatewayToken = "gateway_token"
 
 	secretProtocol = 1
 	// maxSecretRequest is OpenClaw's own default limit for one request.

@@ -2,6 +2,7 @@ package openclaw
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/clawsetup/clawsetup/wizard/openclaw/json5"
@@ -15,6 +16,9 @@ type Setting struct {
 	Why string
 	// Controls are ids of the controls the key answers.
 	Controls []string
+	// Part is the part of the hardening that the key belongs to; empty for what the
+	// engine needs.
+	Part Part
 	// Append adds the elements of Value, a []string, to the operator's list.
 	Append bool
 	// Optional may be left out where OpenClaw does not know the key: it is no
@@ -23,6 +27,11 @@ type Setting struct {
 
 	// keep leaves any value that is there.
 	keep bool
+	// order are the values that the key can have, the strictest first: one that is there
+	// and stricter stays.
+	order []string
+	// since and until are the releases that know the key, year and month; 0 is any.
+	since, until int
 	// atMost leaves a number that is there and stricter: above zero and smaller.
 	atMost bool
 	// when says whether the setting applies to the file at hand; nil is always.
@@ -38,12 +47,27 @@ func Settings(p Params) ([]Setting, error) {
 	s := []Setting{
 		// A login shell's profile would bring the operator's credentials along.
 		{Path: path("env.shellEnv.enabled"), Value: false, Why: "openclaw.shell-env", Controls: []string{"S-02", "gap 19"}},
-		{Path: path("secrets.providers." + SecretProvider), Value: p.secretProvider(), Why: "openclaw.secret-provider", Controls: []string{"I-02"}},
+		{Path: path("secrets.providers." + SecretProvider), Value: p.secretProvider(), Why: "openclaw.secret-provider", Controls: []string{"I-02"}, since: release2603},
 	}
 	s = append(s, p.providerSettings()...)
 	s = append(s, p.agentSettings()...)
 	s = append(s, p.backendSettings()...)
-	return append(s, hardening(p)...), nil
+	s = slices.DeleteFunc(s, func(s Setting) bool { return s.since > p.release() })
+	known, _ := hardening(p)
+	return append(s, known...), nil
+}
+
+// Unknown are the keys of the chosen parts of the hardening that the release does not
+// know.
+func Unknown(p Params) []Setting {
+	_, unknown := hardening(p)
+	return unknown
+}
+
+// Ours tells whether the key is below a name of our own: what stands there is ours to
+// put right, whoever changed it.
+func (s Setting) Ours() bool {
+	return slices.Contains(s.Path, BackendID) || slices.Contains(s.Path, SecretProvider)
 }
 
 func path(dotted string) []string { return strings.Split(dotted, ".") }
@@ -111,7 +135,7 @@ func (p Params) providerSettings() []Setting {
 			Setting{Path: at("baseUrl"), Value: p.ProxyURL, Why: "openclaw.base-url", Controls: []string{"S-02"}},
 			Setting{Path: at("api"), Value: "anthropic-messages", Why: "openclaw.provider"},
 			Setting{Path: at("apiKey"), Value: secretRef{"exec", SecretProvider, SecretProxyToken},
-				Why: "openclaw.secret-ref", Controls: []string{"I-02", "S-01"}},
+				Why: "openclaw.secret-ref", Controls: []string{"I-02", "S-01"}, since: release2603},
 			Setting{Path: at("models"), Value: models, Why: "openclaw.provider"},
 		)
 	}
@@ -141,7 +165,7 @@ func (p Params) agentSettings() []Setting {
 	}
 	return append(out,
 		// Titles and summaries would otherwise go to the provider's small model.
-		Setting{Path: at("utilityModel"), Value: "", Why: "openclaw.utility-model", Controls: []string{"S-02"}, Optional: p.Contract == Legacy},
+		Setting{Path: at("utilityModel"), Value: "", Why: "openclaw.utility-model", Controls: []string{"S-02"}, Optional: p.Contract == Legacy, since: release2607},
 		Setting{Path: at("timeoutSeconds"), Value: p.TurnSeconds, Why: "openclaw.timeout", Controls: []string{"D-03"}, atMost: true},
 	)
 }

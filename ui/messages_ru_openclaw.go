@@ -1,0 +1,26 @@
+package ui
+
+// openclawRussian are the messages about OpenClaw's own configuration.
+var openclawRussian = map[string]string{
+	"q.hardening.title": "Какие части самой OpenClaw защитить?",
+	"q.hardening.help": "all, none или названия через запятую. То, что направляет агента через прокси без инструментов, действует всегда.\n" +
+		"gateway: только loopback, токен, ограничения, без веб-хуков, заданий по времени и объявлений в сети (S-01).\n" +
+		"channels: незнакомцы — по списку или с подтверждением, чаты не меняют настройки (gap 12).\n" +
+		"tools: собственные инструменты OpenClaw выключены, мало субагентов (E-02).\n" +
+		"browser: выключен, без скриптов и частной сети (gap 13, 14).\n" +
+		"plugins: без чужих приложений и хуков (gap 5, 15).\n" +
+		"skills: без встроенных и загруженных, новые ждут вашего решения (gap 8, 9).\n" +
+		"sessions: беседа видит только себя, без записей и без платного heartbeat (gap 17, I-03).\n" +
+		"logging: только предупреждения, аудит без сообщений (I-02, R-01).\n" +
+		"Ваши более строгие значения остаются.",
+	"q.conflicts.title":             "В вашем openclaw.json иначе. Что оставить?",
+	"q.conflicts.help":              "keep оставляет ваши значения там, где речь только о защите; они перечислены в setup.yaml, и больше о них не спросят (--conflicts спросит снова). То, что нужно агенту, заменяется в любом случае. Откат вернёт ваши значения.",
+	"option.conflicts.keep":         "оставить мои, где агент без этого обойдётся",
+	"option.conflicts.replace":      "заменить все",
+	"note.openclaw-conflict":        "{0} сейчас {1}, с защитой было бы {2} ({3})",
+	"note.openclaw-conflict-needed": "{0} сейчас {1}; агенту нужно {2} ({3})",
+	"note.openclaw-replaced":        "ваше значение в openclaw.json заменяется: {0} было {1}, станет {2} ({3})",
+	"note.openclaw-kept":            "ваше значение в openclaw.json остаётся: {0}",
+	"note.openclaw-unknown-keys":    "в OpenClaw {0} нет этих ключей, они пропущены: {1}",
+	"note.openclaw-hardening":       "сама OpenClaw защищена частично: {0}",
+}
