@@ -52,6 +52,7 @@ var commandsEnglish = map[string]string{ //nolint:gosec // G101: words about sec
 	"flag.middle-model":      "model in place of sonnet",
 	"flag.new-journal":       "begin a new journal although the earlier one is missing",
 	"flag.no-color":          "no colours",
+	"flag.gateway":           "the token of OpenClaw's own gateway in place of the proxy's",
 	"flag.hardening":         "parts of OpenClaw's own hardening: all, none, or some of gateway,channels,tools,browser,plugins,skills,sessions,logging",
 	"flag.conflicts":         "your own values in openclaw.json that the hardening would change: keep or replace",
 	"flag.openclaw-config":   "path of openclaw.json",

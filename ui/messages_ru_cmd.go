@@ -52,6 +52,7 @@ var commandsRussian = map[string]string{ //nolint:gosec // G101: words about sec
 	"flag.middle-model":      "модель вместо sonnet",
 	"flag.new-journal":       "начать новый журнал, хотя прежний пропал",
 	"flag.no-color":          "без цветов",
+	"flag.gateway":           "токен собственного шлюза OpenClaw вместо токена прокси",
 	"flag.hardening":         "части защиты самой OpenClaw: all, none или из gateway,channels,tools,browser,plugins,skills,sessions,logging",
 	"flag.conflicts":         "ваши значения в openclaw.json, которые изменила бы защита: keep (оставить) или replace (заменить)",
 	"flag.openclaw-config":   "путь к openclaw.json",

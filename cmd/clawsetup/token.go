@@ -17,17 +17,24 @@ import (
 // must print nothing, since Claude Code sends whatever it gets (I-02).
 func (a *app) tokenCommand(u *ui.UI) *cobra.Command {
 	var setup string
-	var show bool
+	var show, gateway bool
 	c := &cobra.Command{
 		Use: "token", Short: u.T("cmd.token.short"), Long: u.T("cmd.token.long"), Args: usageArgs(cobra.NoArgs),
-		RunE: func(c *cobra.Command, _ []string) error { return a.runToken(c.Context(), setup, show) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			name := secrets.ProxyToken
+			if gateway {
+				name = secrets.GatewayToken
+			}
+			return a.runToken(c.Context(), setup, name, show)
+		},
 	}
 	c.Flags().StringVar(&setup, "setup", "", u.T("flag.setup"))
 	c.Flags().BoolVar(&show, "show", false, u.T("flag.show"))
+	c.Flags().BoolVar(&gateway, "gateway", false, u.T("flag.gateway"))
 	return c
 }
 
-func (a *app) runToken(ctx context.Context, setup string, show bool) error {
+func (a *app) runToken(ctx context.Context, setup, name string, show bool) error {
 	if !show && a.outIsTerminal() {
 		return hint.With(errors.New("standard output is a terminal: the token would stay on the screen"), "token-show")
 	}
@@ -35,9 +42,9 @@ func (a *app) runToken(ctx context.Context, setup string, show bool) error {
 	if err != nil {
 		return err
 	}
-	token, err := store.Get(ctx, secrets.ProxyToken)
+	token, err := store.Get(ctx, name)
 	if err != nil {
-		return fmt.Errorf("reading the proxy token: %w", err)
+		return fmt.Errorf("reading %s: %w", name, err)
 	}
 	_, err = fmt.Fprintf(a.out, "%s\n", token.Expose())
 	return err
