@@ -22,6 +22,9 @@ type intention struct {
 	// Live says that something runs which had to take the change before the commit:
 	// without one nobody knows whether it did.
 	Live bool `json:"live,omitempty"`
+	// Purge are the conversations that the transaction deletes; nil for a change of the
+	// set-up.
+	Purge *intendedPurge `json:"purge,omitempty"`
 }
 
 // intendedEvent names its changes by their index in the intent record.

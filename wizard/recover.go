@@ -102,6 +102,9 @@ func (w *Wizard) settle(ctx context.Context, l *journal.Log, v *vault, snaps *jo
 	if err != nil {
 		return nil, err
 	}
+	if in.Purge != nil {
+		return w.settlePurge(ctx, l, intent, *in.Purge)
+	}
 	done, err := w.inPlace(ctx, v, intent)
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/clawsetup/clawsetup/wizard/hint"
@@ -22,6 +23,8 @@ type RollbackSession struct {
 	seq     uint64
 	vault   *vault
 	targets []touched
+	// purged tells that transcripts were deleted since.
+	purged bool
 	// consents are the risks that the older set-up brings back.
 	consents []Note
 }
@@ -53,7 +56,8 @@ func (w *Wizard) NewRollback(ctx context.Context, seq uint64, dryRun bool) (*Rol
 		return nil, hint.With(err, "history-list")
 	}
 	targets := touchedSince(records, at)
-	return &RollbackSession{standing: standing{*setup, basis, start}, w: w, seq: seq, vault: h.vault, targets: targets}, nil
+	purged := slices.ContainsFunc(records, func(r journal.Record) bool { return r.Seq > seq && r.Event == journal.TranscriptsPurged })
+	return &RollbackSession{standing: standing{*setup, basis, start}, w: w, seq: seq, vault: h.vault, targets: targets, purged: purged}, nil
 }
 
 // stateAt is record seq, if it belongs to a transaction that was committed.
@@ -96,6 +100,9 @@ func (s *RollbackSession) Plan(ctx context.Context) (*Plan, error) {
 	}
 	p.plan.Consents = append(p.plan.Consents, s.consents...)
 	p.plan.Notes = append(p.plan.Notes, Note{ID: "rollback-secrets-stay", State: Attention}, Note{ID: "rotate-restart", State: Attention})
+	if s.purged {
+		p.plan.Notes = append(p.plan.Notes, Note{ID: "rollback-purge-stays", State: Attention})
+	}
 	p.plan.Next = s.w.nextSteps()
 	return p.plan, nil
 }

@@ -11,6 +11,7 @@ import (
 
 const (
 	noFollow                 = syscall.O_NOFOLLOW
+	noWait                   = syscall.O_NONBLOCK
 	permissionsMeanSomething = true
 )
 

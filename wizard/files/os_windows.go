@@ -8,6 +8,7 @@ import (
 
 const (
 	noFollow = 0
+	noWait   = 0
 	// Windows has access lists, not mode bits; a user's profile is private by
 	// default.
 	permissionsMeanSomething = false

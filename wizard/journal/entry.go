@@ -60,6 +60,9 @@ const (
 	ConfigRolledBack Event = "ConfigRolledBack"
 	// DriftRepaired says that files changed by somebody else were put right.
 	DriftRepaired Event = "DriftRepaired"
+	// TranscriptsPurged says that conversations of Claude Code were deleted: how many, and
+	// their hashes, never what was in them.
+	TranscriptsPurged Event = "TranscriptsPurged"
 	// SetupRemoved says that clawsetup took back what it had done.
 	SetupRemoved Event = "SetupRemoved"
 )
