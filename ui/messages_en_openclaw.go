@@ -23,4 +23,15 @@ var openclawEnglish = map[string]string{
 	"note.openclaw-kept":            "your own value in openclaw.json stays: {0}",
 	"note.openclaw-unknown-keys":    "OpenClaw {0} does not have these keys, which are left out: {1}",
 	"note.openclaw-hardening":       "OpenClaw itself is hardened in part: {0}",
+
+	"q.managed-settings.title":    "Are all Claude Code programs of this host locked down?",
+	"q.managed-settings.help":     "yes writes settings of the administrator: no Claude Code of any user of this host has tools, hooks or MCP servers any more, whatever its own settings say (threat E-02). For a host that does nothing else. It names no address: other users keep theirs.",
+	"option.managed-settings.no":  "no: only the one that OpenClaw runs",
+	"option.managed-settings.yes": "yes: every one, of every user",
+	"note.managed-needs-root":     "only root may write {0}",
+	"note.managed-settings":       "every Claude Code of every user of this host loses its tools, hooks and MCP servers",
+	"why.file-managed-settings":   "takes tools, hooks and MCP servers from every Claude Code of this host",
+	"flag.managed-settings":       "every Claude Code of this host without tools: no or yes; needs root",
+	"hint.managed-root":           "Run clawsetup init as root, where root runs OpenClaw, or leave it at no: the Claude Code that OpenClaw runs has no tools either way.",
+	"note.openclaw-outgrown":      "OpenClaw is {0} now and refuses what was written for {1}: this run writes it anew",
 }

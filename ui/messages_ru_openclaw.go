@@ -23,4 +23,15 @@ var openclawRussian = map[string]string{
 	"note.openclaw-kept":            "ваше значение в openclaw.json остаётся: {0}",
 	"note.openclaw-unknown-keys":    "в OpenClaw {0} нет этих ключей, они пропущены: {1}",
 	"note.openclaw-hardening":       "сама OpenClaw защищена частично: {0}",
+
+	"q.managed-settings.title":    "Ограничить все программы Claude Code на этой машине?",
+	"q.managed-settings.help":     "yes записывает настройки администратора: ни у одного пользователя этой машины Claude Code больше не имеет инструментов, хуков и серверов MCP, что бы ни говорили его настройки (угроза E-02). Для машины, которая не делает ничего другого. Адреса там нет: у других пользователей он прежний.",
+	"option.managed-settings.no":  "no: только ту, которую запускает OpenClaw",
+	"option.managed-settings.yes": "yes: все, у всех пользователей",
+	"note.managed-needs-root":     "писать в {0} может только root",
+	"note.managed-settings":       "Claude Code у всех пользователей этой машины теряет инструменты, хуки и серверы MCP",
+	"why.file-managed-settings":   "отнимает инструменты, хуки и серверы MCP у всех Claude Code этой машины",
+	"flag.managed-settings":       "все Claude Code этой машины без инструментов: no или yes; нужен root",
+	"hint.managed-root":           "Запустите clawsetup init от root, если OpenClaw работает от root, или оставьте no: у Claude Code, которую запускает OpenClaw, инструментов нет в любом случае.",
+	"note.openclaw-outgrown":      "OpenClaw теперь {0} и не принимает написанное для {1}: сейчас всё будет записано заново",
 }

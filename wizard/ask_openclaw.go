@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/clawsetup/clawsetup/wizard/hint"
 	"github.com/clawsetup/clawsetup/wizard/openclaw"
 )
 
@@ -87,4 +88,38 @@ func HardeningNames() []string {
 		out = append(out, string(p))
 	}
 	return out
+}
+
+// The answers to whether the whole host is to be without tools.
+const (
+	managedNo  = "no"
+	managedYes = "yes"
+)
+
+// buildManaged offers it to whoever may write there.
+func buildManaged(_ context.Context, s *InitSession, q *Question) error {
+	if s.w.ManagedFile == "" {
+		return nil
+	}
+	q.Default = managedNo
+	if s.draft.Claude.Managed {
+		q.Default = managedYes
+	}
+	may := s.w.Disk.MayWrite(s.w.ManagedFile)
+	q.Options = []Option{{Value: managedNo}, {Value: managedYes, Disabled: !may}}
+	if !may {
+		q.Notes = append(q.Notes, Note{ID: "managed-needs-root", State: Attention, Args: []any{s.w.ManagedFile}})
+	}
+	return nil
+}
+
+func acceptManaged(_ context.Context, s *InitSession, a Answer) error {
+	if a.Value != managedNo && a.Value != managedYes {
+		return fmt.Errorf("%w: %q is neither %s nor %s", ErrNoSuchOption, a.Value, managedNo, managedYes)
+	}
+	s.draft.Claude.Managed = a.Value == managedYes
+	if s.draft.Claude.Managed && !s.w.Disk.MayWrite(s.w.ManagedFile) {
+		return hint.With(fmt.Errorf("%s cannot be written by this user", s.w.ManagedFile), "managed-root")
+	}
+	return nil
 }

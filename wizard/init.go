@@ -122,7 +122,7 @@ func (s *InitSession) startingPoint() Setup {
 			base.OpenClaw.Kept = s.current.OpenClaw.Kept
 		}
 		if s.current == nil {
-			base.Dir, base.OpenClaw.Config, base.Claude.Path = "", "", ""
+			base.Dir, base.OpenClaw.Config, base.Claude.Path, base.Claude.Managed = "", "", "", false
 		}
 		base.Port = cmp.Or(base.Port, DefaultPort)
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/clawsetup/clawsetup/wizard/claude"
+	"github.com/clawsetup/clawsetup/wizard/files"
 	"github.com/clawsetup/clawsetup/wizard/hint"
 	"github.com/clawsetup/clawsetup/wizard/journal"
 	"github.com/clawsetup/clawsetup/wizard/openclaw"
@@ -221,4 +222,18 @@ func (s *InitSession) planPlugin(params openclaw.Params, own map[string][]byte) 
 		own[filepath.Join(params.PluginDir, name)] = content
 	}
 	return nil
+}
+
+// planManaged takes the tools from every Claude Code of the host (E-02).
+func (s *InitSession) planManaged(_ context.Context, p *planner) error {
+	if !s.draft.Claude.Managed || s.withoutOpenClaw() {
+		return nil
+	}
+	b, err := claude.ManagedSettings()
+	if err != nil {
+		return err
+	}
+	return p.file(s.w.ManagedFile, b, Change{
+		Why: "file-managed-settings", Controls: []string{"E-02"}, mode: files.Public, event: journal.ClaudeCliBackendConfigured,
+	})
 }

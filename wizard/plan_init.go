@@ -40,7 +40,7 @@ func (s *InitSession) Plan(ctx context.Context) (*Plan, error) {
 		return nil, err
 	}
 	for _, part := range []func(context.Context, *planner) error{
-		s.planSecrets, s.planGatewayToken, s.planSetup, s.planStack, s.planLogin, s.planAgent, s.planObsolete, s.planNotes,
+		s.planSecrets, s.planGatewayToken, s.planSetup, s.planStack, s.planLogin, s.planAgent, s.planManaged, s.planObsolete, s.planNotes,
 	} {
 		if err := part(ctx, p); err != nil {
 			return nil, err

@@ -77,6 +77,8 @@ func (s *InitSession) keyringNotes(ctx context.Context) []Note {
 func (s *InitSession) openClawNotes(ctx context.Context) []Note {
 	install, err := s.detect(ctx)
 	switch {
+	case err == nil && s.current != nil && s.current.OpenClaw.outgrown(install):
+		return []Note{{ID: "openclaw-outgrown", State: Attention, Args: []any{install.Version, orElse(s.current.OpenClaw.Version, string(s.current.OpenClaw.Contract))}}}
 	case err == nil:
 		return []Note{{ID: "openclaw-found", Args: []any{install.Version, string(install.Contract), install.Path}}}
 	case errors.Is(err, openclaw.ErrNotInstalled):

@@ -66,6 +66,7 @@ var initQuestions = []question{
 	{id: "hardening", step: StepAgent, flags: []string{"--hardening"}, skip: (*InitSession).withoutOpenClaw, build: buildHardening, accept: acceptHardening},
 	{id: "claude", step: StepAgent, flags: []string{"--claude"}, skip: (*InitSession).withoutOpenClaw, build: buildClaude, accept: acceptClaude},
 	{id: "retention-days", step: StepAgent, flags: []string{"--retention-days"}, expert: true, skip: (*InitSession).withoutOpenClaw, build: buildRetention, accept: acceptRetention},
+	{id: "managed-settings", step: StepAgent, kind: Choice, flags: []string{"--managed-settings"}, skip: (*InitSession).withoutOpenClaw, build: buildManaged, accept: acceptManaged},
 	{id: "conflicts", step: StepAgent, kind: Choice, flags: []string{"--conflicts"}, skip: never, build: buildConflicts, accept: acceptConflicts},
 }
 

@@ -142,6 +142,8 @@ type ClaudeSetup struct {
 	// RetentionDays is how long transcripts are kept; 0 keeps none, and every turn
 	// starts without what was said before (I-03).
 	RetentionDays int `yaml:"retention_days,omitempty"`
+	// Managed says that every Claude Code of this host is without tools (E-02).
+	Managed bool `yaml:"managed,omitempty"`
 }
 
 // longestRetention bounds RetentionDays.
@@ -241,6 +243,9 @@ func (s Setup) consents(before Setup) []Note {
 	}
 	if s.Egress.Open {
 		out = append(out, Note{ID: "egress-open", State: Attention, Args: []any{s.API.Base}})
+	}
+	if s.Claude.Managed && !before.Claude.Managed {
+		out = append(out, Note{ID: "managed-settings", State: Attention})
 	}
 	for _, r := range s.Image.Hardening.Relaxed {
 		if s.Image.Digest != before.Image.Digest || !slices.ContainsFunc(before.Image.Hardening.Relaxed, r.same) {

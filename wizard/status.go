@@ -76,7 +76,14 @@ func (w *Wizard) Status(ctx context.Context) (*Status, error) {
 		return nil, err
 	}
 	defer func() { _ = e.Close() }()
-	return w.statusOf(ctx, *s, e)
+	agent := make(chan []proof.Result, 1)
+	go func() { agent <- w.agentProofs(ctx, *s) }()
+	out, err := w.statusOf(ctx, *s, e)
+	if err != nil {
+		return nil, err
+	}
+	out.Results = append(out.Results, <-agent...)
+	return out, nil
 }
 
 func (w *Wizard) statusOf(ctx context.Context, s Setup, e *engine.Engine) (*Status, error) {

@@ -95,6 +95,9 @@ type Wizard struct {
 	Version string
 	// Executable is the absolute path by which other programs call clawsetup.
 	Executable string
+	// ManagedFile is where Claude Code looks for settings of the whole host; empty where
+	// that is not known.
+	ManagedFile string
 	// Keyring is the OS keyring.
 	Keyring Keyring
 	// Keychain finds registry logins; nil is the operator's Docker configuration.

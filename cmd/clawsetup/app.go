@@ -18,6 +18,7 @@ import (
 	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/ui"
 	"github.com/clawsetup/clawsetup/wizard"
+	"github.com/clawsetup/clawsetup/wizard/claude"
 	"github.com/clawsetup/clawsetup/wizard/cloudru"
 	"github.com/clawsetup/clawsetup/wizard/engine"
 	"github.com/clawsetup/clawsetup/wizard/files"
@@ -56,12 +57,14 @@ type app struct {
 
 	lang           string
 	noColor, plain bool
+	// managed is where Claude Code looks for settings of the whole host.
+	managed string
 	// gateway is the program of the gateway, where it is not this very one.
 	gateway string
 }
 
 func newApp() *app {
-	return &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, disk: &files.Disk{}}
+	return &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, disk: &files.Disk{}, managed: claude.ManagedPath()}
 }
 
 // run executes one command line and returns the exit code.
@@ -159,7 +162,7 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 func (a *app) wizard(u *ui.UI) *wizard.Wizard {
 	paths := wizard.DefaultPaths()
 	return &wizard.Wizard{
-		Paths: paths, Disk: a.disk, Version: buildVersion(), Executable: executable(),
+		Paths: paths, Disk: a.disk, Version: buildVersion(), Executable: executable(), ManagedFile: a.managed,
 		Keyring: secrets.NewKeyring(paths.Scope()), Programs: wizard.InstalledPrograms(), Now: time.Now, Getenv: os.Getenv,
 		LockWait: lockWait, ContainerUser: defaultContainerUser,
 		Engine:  func(ctx context.Context) (*engine.Engine, error) { return engine.Connect(ctx, os.Getenv) },

@@ -177,6 +177,7 @@ func (a *app) demoWizard(home string, u *ui.UI) *wizard.Wizard {
 		return engine.NewGatewayImage([]byte("nothing is started in the demo"), runtime.GOARCH)
 	}
 	w.Engine = func(context.Context) (*engine.Engine, error) { return nil, errDemoEngine }
+	w.ManagedFile = "" // that one is the whole host's
 	w.Programs.OpenClaw = func(context.Context) (openclaw.Install, error) {
 		return openclaw.Install{}, openclaw.ErrNotInstalled
 	}

@@ -30,7 +30,7 @@ type initOptions struct {
 // name.
 var initAnswers = []string{
 	"dir", "api-base", "store", "preset", "big-model", "middle-model", "small-model", "image", "image-digest",
-	"cosign-key", "egress", "port", "openclaw-config", "openclaw-mode", "hardening", "conflicts", "claude", "retention-days",
+	"cosign-key", "egress", "port", "openclaw-config", "openclaw-mode", "hardening", "conflicts", "claude", "retention-days", "managed-settings",
 }
 
 func (a *app) initCommand(u *ui.UI) *cobra.Command {
@@ -64,8 +64,10 @@ func completeInit(c *cobra.Command) {
 		"openclaw-mode": {"auto", "plugin", "builtin", "legacy", "none"},
 		"hardening":     wizard.HardeningNames(),
 		"conflicts":     {"keep", "replace"},
-		"preset":        wizard.PresetNames(),
-		"egress":        {"restricted", "open"},
+
+		"managed-settings": {"no", "yes"},
+		"preset":           wizard.PresetNames(),
+		"egress":           {"restricted", "open"},
 	} {
 		// It fails only for a flag that is not there, which the tests would show.
 		_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))

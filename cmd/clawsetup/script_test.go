@@ -64,6 +64,7 @@ func (c cleaned) Run() int {
 func mortalApp() *app {
 	a := newApp()
 	a.gateway = os.Getenv("CLAWSETUP_TEST_GATEWAY")
+	a.managed = filepath.Join(os.Getenv("HOME"), "etc", "managed-settings.d", "50-clawsetup.json")
 	at, err := strconv.Atoi(os.Getenv("KILL_AT"))
 	if err != nil {
 		return a

@@ -82,13 +82,7 @@ func (f *fakeAnthropic) all() []seen {
 // hostile project folder, with our settings as the plugin backend and as the
 // built-in backend use them.
 func TestRealClaude(t *testing.T) {
-	path := os.Getenv("CLAWSETUP_TEST_CLAUDE")
-	if path == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("CLAWSETUP_TEST_CLAUDE is not set")
-		}
-		t.Skip("CLAWSETUP_TEST_CLAUDE is not set")
-	}
+	path := realClaude(t)
 	if cli, err := Find(context.Background(), path); err != nil {
 		t.Fatal(err)
 	} else {
@@ -102,6 +96,18 @@ func TestRealClaude(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { realTurn(t, path, args) })
 	}
+}
+
+func realClaude(t *testing.T) string {
+	t.Helper()
+	path := os.Getenv("CLAWSETUP_TEST_CLAUDE")
+	if path == "" {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("CLAWSETUP_TEST_CLAUDE is not set")
+		}
+		t.Skip("CLAWSETUP_TEST_CLAUDE is not set")
+	}
+	return path
 }
 
 func realTurn(t *testing.T, path string, args func(string) []string) {
@@ -155,5 +161,58 @@ func write(t *testing.T, path, content string) {
 	}
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestRealManagedSettings: with the administrator's file no Claude Code of this host has
+// tools, hooks or MCP servers, by whatever arguments, and the one that OpenClaw runs
+// works as before. It writes into /etc, which .ci/isolated makes the test's own.
+func TestRealManagedSettings(t *testing.T) {
+	path := realClaude(t)
+	if os.Getenv("CLAWSETUP_ISOLATED") == "" {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("CLAWSETUP_ISOLATED is not set")
+		}
+		t.Skip("CLAWSETUP_ISOLATED is not set: /etc is the host's")
+	}
+	b, err := ManagedSettings()
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, ManagedPath(), string(b))
+	t.Cleanup(func() { _ = os.RemoveAll("/etc/claude-code") })
+	t.Run("ours", func(t *testing.T) {
+		realTurn(t, path, func(s string) []string { return Args(s, true, true) })
+	})
+	for name, args := range map[string][]string{
+		"plain": {}, "allowed": {"--allowedTools", "Bash,Read"}, "accepting": {"--permission-mode", "acceptEdits"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			proxy := newFake(t)
+			home, project := t.TempDir(), t.TempDir()
+			marker := filepath.Join(home, "ran")
+			write(t, filepath.Join(project, ".claude", "settings.json"), `{"permissions":{"allow":["Bash","Read"]},
+				"hooks":{"SessionStart":[{"hooks":[{"type":"command","command":"touch `+marker+`"}]}]}}`)
+			write(t, filepath.Join(project, ".mcp.json"), `{"mcpServers":{"x":{"command":"touch","args":["`+marker+`"]}}}`)
+			result, err := command.Run(context.Background(), command.Command{
+				Path: path, Args: append([]string{"-p"}, append(args, "--model", "claude-haiku", "--", "say hi")...), Dir: project, Timeout: 90 * time.Second, Limit: 1 << 20,
+				Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "ANTHROPIC_BASE_URL=" + proxy.URL, "ANTHROPIC_API_KEY=x", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1"},
+			})
+			if err != nil || result.Code != 0 {
+				t.Fatalf("exit %d, %v\n%s\n%s", result.Code, err, result.Stdout, result.Stderr)
+			}
+			posts := 0
+			for _, r := range proxy.all() {
+				if strings.HasPrefix(r.Path, "POST /v1/messages") {
+					posts++
+					if len(r.Body.Tools) != 0 {
+						t.Errorf("tools: %v", r.Body.Tools)
+					}
+				}
+			}
+			if _, err := os.Stat(marker); err == nil || posts == 0 {
+				t.Errorf("%d requests; the project's hook or MCP server ran: %v", posts, err == nil)
+			}
+		})
 	}
 }

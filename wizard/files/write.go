@@ -12,8 +12,16 @@ import (
 	"github.com/clawsetup/clawsetup/wizard/hint"
 )
 
-// PrivateDir is the mode of every folder that clawsetup makes.
+// PrivateDir is the mode of the folders that clawsetup makes, but for those of a Public
+// file.
 const PrivateDir fs.FileMode = 0o700
+
+// Public is the mode of a file that every user of the host is to read: folders made for
+// it let them in.
+const (
+	Public    fs.FileMode = 0o644
+	publicDir fs.FileMode = 0o755
+)
 
 // TempName is where WriteFile builds the new content of path before the
 // rename. The name is fixed, so that what an interrupted write left behind can be
@@ -25,12 +33,16 @@ func TempName(path string) string {
 const tempSuffix = ".clawsetup-tmp"
 
 // WriteFile replaces path by data, with exactly this mode, or leaves it as it
-// was. Missing folders are made with mode 0700.
+// was. Missing folders are made with mode 0700, or 0755 for a Public file.
 func (d *Disk) WriteFile(path string, data []byte, mode fs.FileMode) error {
 	if err := d.CheckTarget(path); err != nil {
 		return err
 	}
-	if err := d.MkdirAll(filepath.Dir(path)); err != nil {
+	folder := PrivateDir
+	if mode == Public {
+		folder = publicDir
+	}
+	if err := d.mkdirAll(filepath.Dir(path), folder); err != nil {
 		return err
 	}
 	tmp := TempName(path)
@@ -157,7 +169,9 @@ func (d *Disk) RemoveEmptyDir(dir string) error {
 
 // MkdirAll makes dir and its missing parents with mode 0700. Existing folders
 // keep their mode.
-func (d *Disk) MkdirAll(dir string) error {
+func (d *Disk) MkdirAll(dir string) error { return d.mkdirAll(dir, PrivateDir) }
+
+func (d *Disk) mkdirAll(dir string, mode fs.FileMode) error {
 	_, err := os.Stat(dir)
 	if err == nil {
 		return nil
@@ -165,19 +179,19 @@ func (d *Disk) MkdirAll(dir string) error {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return writeError(dir, err)
 	}
-	if err := d.MkdirAll(filepath.Dir(dir)); err != nil {
+	if err := d.mkdirAll(filepath.Dir(dir), mode); err != nil {
 		return err
 	}
 	if err := d.step("mkdir", dir); err != nil {
 		return writeError(dir, err)
 	}
-	err = os.Mkdir(dir, PrivateDir)
+	err = os.Mkdir(dir, mode)
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}
 	if err == nil {
 		// The umask may have taken our own rights.
-		err = os.Chmod(dir, PrivateDir)
+		err = os.Chmod(dir, mode)
 	}
 	if err != nil {
 		return writeError(dir, err)
