@@ -2,6 +2,7 @@ package wizard
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -201,11 +202,11 @@ func (s *InitSession) validateOpenClaw(ctx context.Context, d *agentDraft, p *pl
 		p.plan.Notes = append(p.plan.Notes, Note{ID: "openclaw-not-validated", State: NotChecked})
 		return nil
 	}
-	if !d.install.CanValidate {
+	warnings, err := openclaw.Validate(ctx, d.install, path, d.after, d.own)
+	if errors.Is(err, openclaw.ErrCannotValidate) {
 		p.plan.Notes = append(p.plan.Notes, Note{ID: "openclaw-cannot-validate", State: NotChecked, Args: []any{d.install.Version}})
 		return nil
 	}
-	warnings, err := openclaw.Validate(ctx, d.install, path, d.after, d.own)
 	if err != nil {
 		return fmt.Errorf("OpenClaw %s refuses the new %s: %w", d.install.Version, path, err)
 	}

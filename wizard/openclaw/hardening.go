@@ -206,7 +206,7 @@ func gatewayPart(p Params) []Setting {
 func channelsPart(p Params) []Setting {
 	t := table{part: PartChannels, controls: []string{"gap 12"}}
 	t.choice(0, "channels.defaults.groupPolicy", "allowlist", groupOrder)
-	t.choice(release2603, "channels.defaults.contextVisibility", "allowlist", contextOrder)
+	t.choice(release2605, "channels.defaults.contextVisibility", "allowlist", contextOrder)
 	for _, name := range p.Channels {
 		// Channels are plugins with keys of their own: only what is there is tightened.
 		for _, s := range []Setting{

@@ -66,6 +66,10 @@ func TestDetectRefuses(t *testing.T) {
 			t.Errorf("%s: hint %+v", body, h)
 		}
 	}
+	old := Install{CanValidate: true, Release: 202603}
+	if _, err := Validate(context.Background(), old, "/x", []byte(`{a:[{$include:"./b"}]}`), nil); !errors.Is(err, ErrCannotValidate) {
+		t.Errorf("an old one with included files: %v", err)
+	}
 	if _, err := Validate(context.Background(), Install{}, "/x", []byte("{}"), nil); !errors.Is(err, ErrCannotValidate) {
 		t.Errorf("got %v", err)
 	}
@@ -116,9 +120,17 @@ func realInstall(t *testing.T, variable string) Install {
 }
 
 // realParams point into a home that does not hold the files yet.
-func realParams(t *testing.T, c Contract) (Params, map[string][]byte, string) {
+func realParams(t *testing.T, in Install, c Contract) (Params, map[string][]byte, string) {
 	t.Helper()
 	p := params(c)
+	p.Release = in.Release
+	if c == Legacy {
+		schema, err := in.Schema(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.OneAnswer = !schema.KnowsStream()
+	}
 	home := filepath.Join(os.Getenv("HOME"), ".openclaw")
 	p.ClaudeConfigDir = filepath.Join(home, "clawsetup", "claude")
 	p.ClaudeSettings = filepath.Join(p.ClaudeConfigDir, "settings.json")
@@ -169,7 +181,7 @@ func acceptsMerged(t *testing.T, in Install, contracts ...Contract) {
 		t.Error("the schema does not fit the contract")
 	}
 	for _, c := range contracts {
-		p, extra, file := realParams(t, c)
+		p, extra, file := realParams(t, in, c)
 		all, err := Settings(p)
 		if err != nil {
 			t.Fatal(err)
@@ -194,7 +206,7 @@ func acceptsMerged(t *testing.T, in Install, contracts ...Contract) {
 				t.Fatal(err)
 			}
 			warnings, err := Validate(context.Background(), in, file, after, extra)
-			if err != nil {
+			if old := name == "including" && in.Release < release2605; old != errors.Is(err, ErrCannotValidate) || !old && err != nil {
 				t.Errorf("%s, %s: %v\n%s", c, name, err, after)
 			}
 			for _, w := range warnings {
@@ -207,7 +219,7 @@ func acceptsMerged(t *testing.T, in Install, contracts ...Contract) {
 }
 
 func refusesBroken(t *testing.T, in Install) {
-	p, extra, file := realParams(t, Plugin)
+	p, extra, file := realParams(t, in, Plugin)
 	all, err := Settings(p)
 	if err != nil {
 		t.Fatal(err)

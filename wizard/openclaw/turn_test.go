@@ -90,7 +90,7 @@ func TestRealTurn(t *testing.T) {
 }
 
 func realTurn(t *testing.T, in Install, c Contract, claudePath string) {
-	p, extra, file := realParams(t, c)
+	p, extra, file := realParams(t, in, c)
 	var requests func() []wire
 	p.ProxyURL, requests = fakeProxy(t)
 	p.ClaudePath = claudePath

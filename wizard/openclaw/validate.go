@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 
@@ -17,8 +18,9 @@ import (
 	"github.com/clawsetup/clawsetup/wizard/text"
 )
 
-// ErrCannotValidate says that this OpenClaw has no `config validate`; ValidateOwn
-// is what remains.
+// ErrCannotValidate says that this OpenClaw has no `config validate`, or that it reads
+// included files beside the configuration alone, where a copy has none; ValidateOwn is
+// what remains.
 var ErrCannotValidate = errors.New("this version of openclaw cannot validate a configuration")
 
 // Issue is one remark of OpenClaw about a configuration, cleaned for display.
@@ -54,6 +56,9 @@ func Validate(ctx context.Context, in Install, configPath string, candidate []by
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // What is left is 0600 in 0700.
 	tree, _ := doc.Get(nil)
+	if in.Release < release2605 && includes(tree) {
+		return nil, ErrCannotValidate
+	}
 	c := copier{dir: dir, config: filepath.Dir(configPath), files: extra, vars: map[string]bool{}}
 	copied, env, err := c.write(tree)
 	if err != nil {
@@ -79,6 +84,21 @@ func Validate(ctx context.Context, in Install, configPath string, candidate []by
 		answer.Issues = []Issue{{Path: "openclaw.json", Message: answer.Error.Message}}
 	}
 	return nil, hint.With(&RefusedError{c.cleanAll(answer.Issues)}, "openclaw-refused")
+}
+
+// includes tells whether a configuration is in several files.
+func includes(v any) bool {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, e := range v {
+			if key == "$include" || includes(e) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(v, includes)
+	}
+	return false
 }
 
 // copier writes a configuration that means the same from another folder.
