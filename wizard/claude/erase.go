@@ -57,44 +57,47 @@ func (e *Eraser) open(dir string) (*files.Tree, error) {
 func (e *Eraser) Session(ctx context.Context, s Session) Erased {
 	out := Erased{Left: append([]Refusal(nil), s.Refused...)}
 	for i := len(s.parts) - 1; i >= 0 && ctx.Err() == nil; i-- {
-		e.part(ctx, s.parts[i], &out)
+		p := s.parts[i]
+		if e.part(ctx, p, &out) || ctx.Err() != nil || len(out.Left) > 0 {
+			continue
+		}
+		// Something that is refused came there since it was looked at.
+		where := e.root.Path(path.Join(p.dir, p.st.Name()))
+		out.Left = append(out.Left, refusal(where, files.ErrReplaced))
 	}
 	return out
 }
 
-func (e *Eraser) part(ctx context.Context, p part, out *Erased) {
+// part deletes one entry of a session; false when something of it is left.
+func (e *Eraser) part(ctx context.Context, p part, out *Erased) bool {
 	t, err := e.open(p.dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return
+		return true
 	}
 	if err != nil {
 		out.Left = append(out.Left, refusal(e.root.Path(path.Join(p.dir, p.st.Name())), err))
-		return
+		return false
 	}
 	defer func() { _ = t.Close() }()
 	e.touched[p.dir] = true
-	e.remove(ctx, t, p.st, out, 0)
+	return e.remove(ctx, t, p.st, out, 0)
 }
 
-// remove deletes st and what it holds. What was already told to be refused keeps its
-// folder, without another word.
-func (e *Eraser) remove(ctx context.Context, t *files.Tree, st fs.FileInfo, out *Erased, depth int) {
-	if ctx.Err() != nil {
-		return
-	}
-	if st.IsDir() {
-		if !e.empty(ctx, t, st, out, depth) {
-			return
-		}
+// remove deletes st and what it holds; false when something of it is left. What was
+// told to be refused before keeps its folder, without another word.
+func (e *Eraser) remove(ctx context.Context, t *files.Tree, st fs.FileInfo, out *Erased, depth int) bool {
+	if ctx.Err() != nil || st.IsDir() && !e.empty(ctx, t, st, out, depth) {
+		return false
 	}
 	if err := t.Remove(st); err != nil {
 		out.Left = append(out.Left, refusal(t.Path(st.Name()), err))
-		return
+		return false
 	}
 	if !st.IsDir() {
 		out.Files++
 		out.Bytes += st.Size()
 	}
+	return true
 }
 
 // empty clears the folder st; false when something has to stay in it.
@@ -103,10 +106,11 @@ func (e *Eraser) empty(ctx context.Context, t *files.Tree, st fs.FileInfo, out *
 		return false
 	}
 	sub, err := t.Sub(st.Name())
+	if errors.Is(err, fs.ErrNotExist) {
+		return true
+	}
 	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
-			out.Left = append(out.Left, refusal(t.Path(st.Name()), err))
-		}
+		out.Left = append(out.Left, refusal(t.Path(st.Name()), err))
 		return false
 	}
 	defer func() { _ = sub.Close() }()
@@ -116,15 +120,13 @@ func (e *Eraser) empty(ctx context.Context, t *files.Tree, st fs.FileInfo, out *
 		out.Left = append(out.Left, refusal(t.Path(st.Name()), err))
 		return false
 	}
-	left, refused := len(out.Left), false
+	cleared := true
 	for _, x := range entries {
-		if sub.Refuses(x) != nil {
-			refused = true
-			continue
+		if sub.Refuses(x) != nil || !e.remove(ctx, sub, x, out, depth+1) {
+			cleared = false
 		}
-		e.remove(ctx, sub, x, out, depth+1)
 	}
-	return !refused && len(out.Left) == left && ctx.Err() == nil
+	return cleared
 }
 
 // Folder deletes the folder of a project when nothing is left in it but an empty
