@@ -199,7 +199,7 @@ func (s *PurgeSession) choose(found *claude.Transcripts) *Purge {
 		}
 	}
 	for _, f := range found.Empty {
-		if !s.fresh(f.Modified) && s.opts.Session == "" && (s.opts.All || s.old(f.Modified)) {
+		if (s.force() || !s.fresh(f.Modified)) && s.opts.Session == "" && (s.opts.All || s.old(f.Modified)) {
 			p.folders = append(p.folders, f.Name)
 		}
 	}

@@ -106,17 +106,17 @@ func (d den) erase(ctx context.Context, disk *files.Disk, sessions ...Session) E
 
 func TestSessionOf(t *testing.T) {
 	for name, want := range map[string]string{
-		idA + ".jsonl":                       idA,
-		idA:                                  idA,
-		idA + "-agent-" + idB + ".json":      idA,
+		idA + ".jsonl":                        idA,
+		idA:                                   idA,
+		idA + "-agent-" + idB + ".json":       idA,
 		"1p_failed_events." + idA + ".x.json": idA,
-		"agent-5.jsonl":                      "agent-5",
-		"memory":                             "",
-		".jsonl":                             "",
-		"notes.txt":                          "",
-		"a\nb\x1b[2J.jsonl":                  "a\nb\x1b[2J",
-		strings.ToUpper(idA) + ".jsonl":      strings.ToUpper(idA),
-		"aaaaaaaa-1111-4222-8333":            "",
+		"agent-5.jsonl":                       "agent-5",
+		"memory":                              "",
+		".jsonl":                              "",
+		"notes.txt":                           "",
+		"a\nb\x1b[2J.jsonl":                   "a\nb\x1b[2J",
+		strings.ToUpper(idA) + ".jsonl":       strings.ToUpper(idA),
+		"aaaaaaaa-1111-4222-8333":             "",
 	} {
 		if got := sessionOf(name); got != want {
 			t.Errorf("%q: %q, want %q", name, got, want)
