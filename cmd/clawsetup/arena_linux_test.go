@@ -103,11 +103,15 @@ func (a *arena) clear() {
 	}
 }
 
+// built is the folder of buildOnce, once it is there.
+var built string
+
 var buildOnce = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "clawsetup-static-")
 	if err != nil {
 		return "", err
 	}
+	built = dir
 	for name, pkg := range map[string]string{"clawsetup": ".", "proxy": "./testdata/proxy"} {
 		c := exec.Command("go", "build", "-o", filepath.Join(dir, name), pkg)
 		c.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -451,16 +455,8 @@ func init() {
 		if allHosts != nil {
 			removeNamespace()
 		}
-		if dir, err := buildOnceResult(); err == nil {
-			_ = os.RemoveAll(dir)
+		if built != "" {
+			_ = os.RemoveAll(built)
 		}
 	}
-}
-
-// buildOnceResult is where staticProgram built, if it did.
-func buildOnceResult() (string, error) {
-	if allHosts == nil {
-		return "", os.ErrNotExist
-	}
-	return buildOnce()
 }
