@@ -93,7 +93,7 @@ func (a *app) runSessionPurge(ctx context.Context, o *purgeOptions, given wizard
 		return err
 	})
 	if err != nil {
-		return err
+		return stoppedPurge(err, wizard.Purged{})
 	}
 	u.Purge(out.Plan)
 	if !o.dryRun {
@@ -125,7 +125,20 @@ func (a *app) purge(ctx context.Context, u *ui.UI, s *wizard.PurgeSession, o *pu
 		return err
 	})
 	u.Purged(plan, done)
-	return &done, err
+	return &done, stoppedPurge(err, done)
+}
+
+// stoppedPurge is what a purge ends with that the operator stopped: what was deleted
+// until then is gone.
+func stoppedPurge(err error, done wizard.Purged) error {
+	switch {
+	case !errors.Is(err, ui.ErrStopped):
+		return err
+	case done.Files == 0 && len(done.Records) == 0:
+		return ui.ErrAborted
+	default:
+		return fmt.Errorf("stopped: %w", wizard.ErrPurgeIncomplete)
+	}
 }
 
 // incomplete tells whether something that was named is still there: a session in use

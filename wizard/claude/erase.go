@@ -146,9 +146,12 @@ func (e *Eraser) Folder(name string) (gone bool, err error) {
 		return false, err
 	}
 	defer func() { _ = t.Close() }()
-	budget := mostEntries
+	budget := 1
 	entries, err := t.List(&budget)
-	if err != nil || len(entries) > 1 || len(entries) == 1 && entries[0].Name() != memoryDir {
+	if errors.Is(err, files.ErrTooMany) || len(entries) == 1 && entries[0].Name() != memoryDir {
+		return false, nil
+	}
+	if err != nil {
 		return false, err
 	}
 	for _, m := range entries {
@@ -172,7 +175,7 @@ func (e *Eraser) vacant(t *files.Tree, m fs.FileInfo) (bool, error) {
 		return false, ignoreMissing(err)
 	}
 	defer func() { _ = sub.Close() }()
-	budget := 1
+	budget := 0
 	entries, err := sub.List(&budget)
 	if errors.Is(err, files.ErrTooMany) {
 		return false, nil
