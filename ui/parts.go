@@ -137,16 +137,24 @@ func (u *UI) diff(t theme, c wizard.Change, width int) []string {
 	}
 	out := []string{t.bold.Render(u.path(c.Path)) + "  " + t.faint.Render(what)}
 	if why := "why." + c.Why; c.Why != "" && u.has(why) {
-		s := u.T(why)
-		if len(c.Controls) > 0 {
-			s += " (" + text.Clean(strings.Join(c.Controls, ", "), widestArg) + ")"
-		}
-		out = append(out, hangLines("  ", t.faint.Render(s), width)...)
+		out = append(out, hangLines("  ", t.faint.Render(u.reason(c.Why, c.Controls)), width)...)
 	}
 	for _, l := range d.Lines {
 		out = append(out, diffLine(t, l, width)...)
+		for _, r := range l.Reasons {
+			out = append(out, hangLines("    ", t.faint.Render(u.T("review.why", u.reason(r.Why, r.Controls))), width)...)
+		}
 	}
 	return out
+}
+
+// reason is why something is as it is, with the ids of the controls.
+func (u *UI) reason(why string, controls []string) string {
+	s := u.T("why." + why)
+	if len(controls) > 0 {
+		s += " (" + text.Clean(strings.Join(controls, ", "), widestArg) + ")"
+	}
+	return s
 }
 
 func diffLine(t theme, l wizard.DiffLine, width int) []string {

@@ -3,9 +3,12 @@ package wizard
 import (
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/aymanbagabas/go-udiff"
+
+	"github.com/clawsetup/clawsetup/wizard/openclaw/json5"
 )
 
 // LineKind is the role of a line in a diff.
@@ -23,6 +26,8 @@ const (
 type DiffLine struct {
 	Kind LineKind
 	Text string
+	// Reasons are those of the settings in a hunk, each once; on a Hunk line alone.
+	Reasons []Reason
 }
 
 // FileDiff is the unified diff of one Change.
@@ -56,14 +61,53 @@ func Diff(c Change) FileDiff {
 	edits := udiff.Strings(before, after)
 	unified, err := udiff.ToUnifiedDiff("before", "after", before, edits, 3)
 	if err != nil {
-		out.Lines = []DiffLine{{Hunk, "this file cannot be compared line by line"}}
+		out.Lines = []DiffLine{{Kind: Hunk, Text: "this file cannot be compared line by line"}}
 		return out
 	}
+	at := places(c)
 	for _, h := range unified.Hunks {
-		out.Lines = append(out.Lines, DiffLine{Hunk, fmt.Sprintf("@ line %d", max(h.FromLine, h.ToLine))})
+		out.Lines = append(out.Lines, DiffLine{Kind: Hunk, Text: fmt.Sprintf("@ line %d", max(h.FromLine, h.ToLine)), Reasons: reasonsOf(c.Reasons, at, h)})
 		for _, l := range h.Lines {
 			kind := map[udiff.OpKind]LineKind{udiff.Insert: Added, udiff.Delete: Removed, udiff.Equal: Context}[l.Kind]
-			out.Lines = append(out.Lines, DiffLine{kind, hide.line(l.Content)})
+			out.Lines = append(out.Lines, DiffLine{Kind: kind, Text: hide.line(l.Content)})
+		}
+	}
+	return out
+}
+
+// places are the lines of the new file at which settings with a reason stand; 0 is
+// nowhere.
+func places(c Change) []int {
+	out := make([]int, len(c.Reasons))
+	if len(out) == 0 {
+		return nil
+	}
+	doc, err := json5.Parse(c.After.Data)
+	if err != nil {
+		return out
+	}
+	for i, r := range c.Reasons {
+		out[i], _, _ = doc.Position(splitPath(r.Key))
+	}
+	return out
+}
+
+// reasonsOf are the reasons of the lines that a hunk adds.
+func reasonsOf(reasons []Reason, at []int, h *udiff.Hunk) []Reason {
+	added := map[int]bool{}
+	line := h.ToLine
+	for _, l := range h.Lines {
+		if l.Kind == udiff.Delete {
+			continue
+		}
+		added[line] = l.Kind == udiff.Insert
+		line++
+	}
+	var out []Reason
+	for i, r := range reasons {
+		same := func(o Reason) bool { return o.Why == r.Why }
+		if added[at[i]] && !slices.ContainsFunc(out, same) {
+			out = append(out, r)
 		}
 	}
 	return out

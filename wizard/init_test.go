@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -207,4 +208,38 @@ func TestConfigCarriesNoConsent(t *testing.T) {
 	if setup.Egress.Open || setup.Egress.Gateway == "" || setup.Login.Start || setup.Image.Hardening.Tried != "" || len(setup.Image.Hardening.Relaxed) > 0 {
 		t.Errorf("egress %+v, login %+v, hardening %+v", setup.Egress, setup.Login, setup.Image.Hardening)
 	}
+}
+
+// TestHunksHaveReasons: each added setting of openclaw.json is explained where it
+// stands.
+func TestHunksHaveReasons(t *testing.T) {
+	h := newHost(t)
+	s, err := h.NewInit(context.Background(), h.given(nil))
+	must(t, err)
+	p, _, err := finish(t, s)
+	must(t, err)
+	for _, c := range p.Changes {
+		if filepath.Base(c.Path) != "openclaw.json" {
+			continue
+		}
+		why := map[string]bool{}
+		for _, l := range wizard.Diff(c).Lines {
+			if l.Kind != wizard.Hunk && len(l.Reasons) > 0 {
+				t.Errorf("a reason beside %q", l.Text)
+			}
+			for _, r := range l.Reasons {
+				if why[r.Why] {
+					t.Errorf("%s is said twice", r.Why)
+				}
+				why[r.Why] = true
+			}
+		}
+		for _, want := range []string{"openclaw.base-url", "openclaw.gateway", "openclaw.logging", "openclaw.plugin"} {
+			if !why[want] {
+				t.Errorf("%s is not said: %v", want, why)
+			}
+		}
+		return
+	}
+	t.Error("openclaw.json is not in the plan")
 }

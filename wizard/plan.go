@@ -45,6 +45,8 @@ type Change struct {
 	// Why names the message that explains the file; Controls the ids of CONTROLS.md.
 	Why      string
 	Controls []string
+	// Reasons explain single settings, where the file has more than one reason.
+	Reasons []Reason
 	// Sensitive files may hold secrets of the operator's: their digests are keyed.
 	Sensitive bool
 
@@ -55,6 +57,15 @@ type Change struct {
 	restored bool
 	// adapt changes the content that restore found, before it is planned.
 	adapt func(path string, data []byte) ([]byte, error)
+}
+
+// Reason is why one setting has the value that it gets.
+type Reason struct {
+	// Key is the setting's path, as in a journal.KeyChange.
+	Key string
+	// Why names the message, Controls the ids of CONTROLS.md.
+	Why      string
+	Controls []string
 }
 
 // liveChange is a change of what runs. After the commit keep makes it last, after an

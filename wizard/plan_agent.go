@@ -161,7 +161,7 @@ func (s *InitSession) agentPlan(ctx context.Context, d *agentDraft, p *planner) 
 		}
 	}
 	return p.file(s.draft.OpenClaw.Config, d.after, Change{
-		Why: "file-openclaw", Controls: []string{"S-02", "T-03", "E-04", "E-02"}, Keys: keyChanges(p.vault, d.edits),
+		Why: "file-openclaw", Controls: []string{"S-02", "T-03", "E-04", "E-02"}, Keys: keyChanges(p.vault, d.edits), Reasons: reasons(d.edits),
 		Sensitive: true, event: journal.CloudruFmProviderConfigured,
 	})
 }

@@ -226,3 +226,14 @@ func keyChanges(v *vault, edits []openclaw.Edit) []journal.KeyChange {
 	}
 	return out
 }
+
+// reasons say why each key has its value.
+func reasons(edits []openclaw.Edit) []Reason {
+	var out []Reason
+	for _, e := range edits {
+		if e.Why != "" && e.New != nil {
+			out = append(out, Reason{Key: joinPath(e.Path), Why: e.Why, Controls: e.Controls})
+		}
+	}
+	return out
+}

@@ -157,7 +157,7 @@ type table struct {
 
 func (t *table) add(dotted string, s Setting) {
 	s.Path, s.Part, s.Optional = path(dotted), t.part, true
-	s.Why, s.Controls = "openclaw.part-"+string(t.part), t.controls
+	s.Why, s.Controls = "openclaw."+string(t.part), t.controls
 	t.out = append(t.out, s)
 }
 
@@ -215,7 +215,7 @@ func channelsPart(p Params) []Setting {
 			{Path: []string{"channels", name, "configWrites"}, Value: false},
 		} {
 			at := s.Path
-			s.Part, s.Optional, s.Why, s.Controls = t.part, true, "openclaw.part-channels", t.controls
+			s.Part, s.Optional, s.Why, s.Controls = t.part, true, "openclaw.channels", t.controls
 			s.when = func(d *json5.Document) bool { return d.Has(at) }
 			t.out = append(t.out, s)
 		}
