@@ -22,11 +22,9 @@ import (
 	"github.com/clawsetup/clawsetup/wizard/claude/command"
 )
 
-// How long the programs may take; Node starts slowly.
-const (
-	turnLimit  = 2 * time.Minute
-	otherLimit = time.Minute
-)
+// programLimit is how long a program may take. Node starts slowly, and two at a time on
+// a busy machine take minutes.
+const programLimit = 3 * time.Minute
 
 // TestAgent goes the whole way from the operator to the API with the real OpenClaw and
 // the real Claude Code: clawsetup makes the set-up and nobody else writes a file of it,
@@ -184,10 +182,10 @@ func (s *agentHome) end() {
 }
 
 // exec runs a program of the home in the hostile folder.
-func (s *agentHome) exec(limit time.Duration, name string, args ...string) command.Result {
+func (s *agentHome) exec(name string, args ...string) command.Result {
 	s.t.Helper()
 	start := time.Now()
-	result, err := command.Run(context.Background(), command.Command{Path: name, Args: args, Env: s.env, Dir: s.cwd, Timeout: limit, Limit: 8 << 20})
+	result, err := command.Run(context.Background(), command.Command{Path: name, Args: args, Env: s.env, Dir: s.cwd, Timeout: programLimit, Limit: 8 << 20})
 	s.t.Logf("%s %s: exit %d after %.1f s", filepath.Base(name), strings.Join(args[:min(len(args), 3)], " "), result.Code, time.Since(start).Seconds())
 	if err != nil {
 		s.t.Fatalf("%s %q: %v\n%s\n%s", name, args, err, result.Stdout, result.Stderr)
@@ -198,7 +196,7 @@ func (s *agentHome) exec(limit time.Duration, name string, args ...string) comma
 // clawsetup runs the released program to a good end.
 func (s *agentHome) clawsetup(args ...string) string {
 	s.t.Helper()
-	result := s.exec(otherLimit, staticProgram(s.t.(*testing.T)), args...)
+	result := s.exec(staticProgram(s.t.(*testing.T)), args...)
 	if result.Code != 0 {
 		s.t.Fatalf("clawsetup %q: exit %d\n%s\n%s", args, result.Code, result.Stdout, result.Stderr)
 	}
@@ -206,9 +204,9 @@ func (s *agentHome) clawsetup(args ...string) string {
 }
 
 // openclaw runs OpenClaw to a good end.
-func (s *agentHome) openclaw(limit time.Duration, args ...string) []byte {
+func (s *agentHome) openclaw(args ...string) []byte {
 	s.t.Helper()
-	result := s.exec(limit, filepath.Join(s.home, "bin", "openclaw"), args...)
+	result := s.exec(filepath.Join(s.home, "bin", "openclaw"), args...)
 	if result.Code != 0 {
 		s.t.Fatalf("openclaw %q: exit %d\n%s\n%s", args, result.Code, result.Stdout, result.Stderr)
 	}
@@ -229,7 +227,7 @@ func (s *agentHome) know() {
 // hostile folder, repaired by OpenClaw, rotated, and used again.
 func (s *agentHome) holds() {
 	s.t.Helper()
-	s.openclaw(otherLimit, "config", "validate")
+	s.openclaw("config", "validate")
 	s.audit()
 
 	tools := s.hostile.tools()
@@ -249,7 +247,7 @@ func (s *agentHome) audit() {
 		Summary  struct{ Critical, Warn int }
 		Findings []struct{ CheckID, Severity, Title, Detail string }
 	}
-	out := s.openclaw(otherLimit, "security", "audit", "--json")
+	out := s.openclaw("security", "audit", "--json")
 	if err := json.Unmarshal(out, &report); err != nil {
 		s.t.Fatalf("%v in\n%s", err, out)
 	}
@@ -266,7 +264,7 @@ func (s *agentHome) audit() {
 // turn is one turn of the agent in its hostile folder. It gives what was asked.
 func (s *agentHome) turn() []question {
 	s.t.Helper()
-	r := s.exec(turnLimit, filepath.Join(s.home, "bin", "openclaw"), "agent", "--local", "--agent", "main", "--message", "hi", "--json")
+	r := s.exec(filepath.Join(s.home, "bin", "openclaw"), "agent", "--local", "--agent", "main", "--message", "hi", "--json")
 	if r.Code != 0 || !bytes.Contains(r.Stdout, []byte(answerText)) {
 		s.t.Errorf("the turn did not complete: exit %d\n%s\n%s", r.Code, r.Stdout, r.Stderr)
 	}
@@ -337,11 +335,11 @@ func (s *agentHome) rotate() {
 func (s *agentHome) upgrade(openclaw string) {
 	s.t.Helper()
 	s.install(openclaw)
-	if r := s.exec(otherLimit, filepath.Join(s.home, "bin", "openclaw"), "config", "validate"); r.Code == 0 {
+	if r := s.exec(filepath.Join(s.home, "bin", "openclaw"), "config", "validate"); r.Code == 0 {
 		s.t.Errorf("the new OpenClaw accepts the old form:\n%s", r.Stdout)
 	}
 	s.clawsetup("init", "--yes")
-	s.openclaw(otherLimit, "config", "validate")
+	s.openclaw("config", "validate")
 	s.repair()
 	s.turn()
 }
@@ -374,14 +372,14 @@ func (s *agentHome) keys() map[string]string {
 func (s *agentHome) repair() {
 	s.t.Helper()
 	before := s.keys()
-	s.openclaw(otherLimit, "doctor", "--fix")
+	s.openclaw("doctor", "--fix")
 	now := s.keys()
 	for path, v := range before {
 		if got, there := now[path]; got != v {
 			s.t.Errorf("doctor --fix: %s was %s and is %q (%v)", path, v, got, there)
 		}
 	}
-	s.openclaw(otherLimit, "config", "validate")
+	s.openclaw("config", "validate")
 }
 
 // tokenLimit is what a helper may take that runs before each process of Claude Code.

@@ -173,7 +173,7 @@ func testTrapsSpring(t *testing.T, claude string) {
 	h.prepare(dir)
 	h.elsewhere.ask(h.provable())
 	result, err := command.Run(context.Background(), command.Command{
-		Path: claude, Args: []string{"-p", "--output-format", "stream-json", "--verbose", "--dangerously-skip-permissions", "hi"}, Dir: dir, Timeout: otherLimit, Limit: 1 << 20,
+		Path: claude, Args: []string{"-p", "--output-format", "stream-json", "--verbose", "--dangerously-skip-permissions", "hi"}, Dir: dir, Timeout: programLimit, Limit: 1 << 20,
 		Env: append(h.variables(), "PATH="+os.Getenv("PATH"), "HOME="+home, "IS_SANDBOX=1", "CLAUDE_CODE_MAX_RETRIES=0", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1"),
 	})
 	got := h.sprung(traffic{})
