@@ -60,6 +60,9 @@ func (u *UI) size(r journal.Record) string {
 			out = append(out, u.T(c.id, c.n))
 		}
 	}
+	if n := r.Detail["sessions"]; r.Event == journal.TranscriptsPurged && n != "" {
+		out = append(out, u.T("history.sessions", n))
+	}
 	return strings.Join(out, ", ")
 }
 

@@ -29,6 +29,7 @@ var purgeEnglish = map[string]string{
 	"hint.purge-no-claude": "clawsetup init --openclaw-mode auto gives Claude Code a folder of its own; what it keeps elsewhere is not touched.",
 	"hint.purge-list":      "clawsetup session-purge --all --dry-run --json lists the sessions.",
 
+	"history.sessions":             "{0} {0:session|sessions}",
 	"event.TranscriptsPurged":      "transcripts deleted",
 	"note.purge-in-use":            "{0} {0:session is|sessions are} in use and {0:stays|stay}; end Claude Code first, or take {0:it|them} with --yes",
 	"note.purge-in-use-age":        "{0} {0:session|sessions} of that age {0:is|are} in use and {0:stays|stay}",

@@ -29,6 +29,7 @@ var purgeRussian = map[string]string{
 	"hint.purge-no-claude": "clawsetup init --openclaw-mode auto отводит Claude Code свою папку; хранимое им в других местах не трогается.",
 	"hint.purge-list":      "Сеансы перечислит clawsetup session-purge --all --dry-run --json.",
 
+	"history.sessions":             "{0} {0:сеанс|сеанса|сеансов}",
 	"event.TranscriptsPurged":      "записи бесед удалены",
 	"note.purge-in-use":            "{0} {0:сеанс занят и остаётся|сеанса заняты и остаются|сеансов заняты и остаются}; сначала завершите Claude Code или укажите --yes",
 	"note.purge-in-use-age":        "{0} {0:сеанс|сеанса|сеансов} такого возраста {0:занят и остаётся|заняты и остаются|заняты и остаются}",

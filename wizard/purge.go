@@ -87,6 +87,8 @@ type Purge struct {
 
 	// folders are those of projects that are empty already.
 	folders []string
+	// refused is how much was not looked into.
+	refused int
 }
 
 // Empty is true when there is nothing to delete.
@@ -185,7 +187,7 @@ func (s *PurgeSession) Plan(ctx context.Context) (*Purge, error) {
 
 // choose is the part of found that the options name.
 func (s *PurgeSession) choose(found *claude.Transcripts) *Purge {
-	p := &Purge{Dir: s.dir, Sessions: []claude.Session{}, InUse: []claude.Session{}, Left: slices.Clone(found.Refused)}
+	p := &Purge{Dir: s.dir, Sessions: []claude.Session{}, InUse: []claude.Session{}, Left: slices.Clone(found.Refused), refused: len(found.Refused)}
 	for _, c := range found.Sessions {
 		switch {
 		case !s.chosen(c):

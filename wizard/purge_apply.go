@@ -20,7 +20,7 @@ import (
 const purgeBatch = 2000
 
 // fewSessions is up to how many a record names each by its hash.
-const fewSessions = 8
+const fewSessions = 6
 
 // Purged is what a purge deleted.
 type Purged struct {
@@ -49,6 +49,8 @@ type intendedPurge struct {
 	OtherBytes int64 `json:"other_bytes,omitempty"`
 	// Folders are of projects that were empty already.
 	Folders int `json:"folders,omitempty"`
+	// Refused is how much was not looked into.
+	Refused int `json:"refused,omitempty"`
 }
 
 // hashID is the SHA-256 of a session's id, in hex.
@@ -69,7 +71,7 @@ func hashIDs(ids []string) string {
 
 func (s *PurgeSession) intends(p *Purge) intendedPurge {
 	out := intendedPurge{
-		Dir: p.Dir, By: s.opts.by(), Sessions: []string{}, OtherFiles: p.Rest.Files, OtherBytes: p.Rest.Bytes, Folders: len(p.folders),
+		Dir: p.Dir, By: s.opts.by(), Sessions: []string{}, OtherFiles: p.Rest.Files, OtherBytes: p.Rest.Bytes, Folders: len(p.folders), Refused: p.refused,
 	}
 	var ids []string
 	for _, c := range p.Sessions {
@@ -130,7 +132,7 @@ func (s *PurgeSession) batches(ctx context.Context, log *journal.Log, p *Purge, 
 	}
 	var seq uint64
 	for rest := p.Sessions; ; {
-		batch := &Purge{Dir: p.Dir, Sessions: rest[:min(len(rest), purgeBatch)]}
+		batch := &Purge{Dir: p.Dir, refused: p.refused, Sessions: rest[:min(len(rest), purgeBatch)]}
 		rest = rest[len(batch.Sessions):]
 		if len(rest) == 0 {
 			batch.Rest, batch.folders = p.Rest, p.folders
@@ -245,14 +247,14 @@ func (t *purging) commit(ctx context.Context, intended intendedPurge) (uint64, e
 		"folders": strconv.Itoa(t.folders), "left": strconv.Itoa(len(t.out.Left)),
 	}
 	if len(t.gone) > 0 {
-		detail["sessions_sha256"] = hashIDs(t.gone)
+		detail["ids_sha256"] = hashIDs(t.gone)
 	}
 	if len(t.gone) > 0 && len(t.gone) <= fewSessions {
 		var each []string
 		for _, id := range t.gone {
 			each = append(each, hashID(id))
 		}
-		detail["session_sha256"] = strings.Join(each, " ")
+		detail["id_sha256"] = strings.Join(each, " ")
 	}
 	records, err := t.log.Append(ctx, purgeEvent(t.tx, detail), journal.Entry{Event: journal.TransactionCommitted, Tx: t.tx, Phase: journal.PhaseCommit})
 	if err != nil {

@@ -19,7 +19,7 @@ func (w *Wizard) settlePurge(ctx context.Context, l *journal.Log, intent journal
 	note := Note{ID: "purge-recovered-unknown", State: Attention, Args: []any{when, len(in.Sessions)}}
 	outcome, end := "finished", journal.Entry{Event: journal.TransactionCommitted, Tx: intent.Tx, Phase: journal.PhaseCommit}
 	found, err := claude.FindTranscripts(ctx, w.Disk, in.Dir)
-	if err != nil || len(found.Refused) > 0 {
+	if err != nil || len(found.Refused) > in.Refused {
 		if err == nil {
 			err = fmt.Errorf("%s: %s", found.Refused[0].Path, found.Refused[0].Reason)
 		}
@@ -59,10 +59,10 @@ func (m missing) describe(detail map[string]string) {
 	detail["sessions"], detail["files"], detail["bytes"] = strconv.Itoa(m.sessions), strconv.Itoa(m.files), strconv.FormatInt(m.bytes, 10)
 	detail["folders"] = strconv.Itoa(m.folders)
 	if m.ids != "" && m.sessions > 0 {
-		detail["sessions_sha256"] = m.ids
+		detail["ids_sha256"] = m.ids
 	}
 	if n := len(m.each); n > 0 && n <= fewSessions {
-		detail["session_sha256"] = strings.Join(m.each, " ")
+		detail["id_sha256"] = strings.Join(m.each, " ")
 	}
 }
 
