@@ -21,8 +21,11 @@ type operation struct {
 
 // The messages of operations and of the clock.
 type (
-	endedMsg    struct{ op *operation }
-	foundMsg    []wizard.Note
+	endedMsg struct{ op *operation }
+	foundMsg struct {
+		notes []wizard.Note
+		left  int
+	}
 	nextMsg     struct{ q *wizard.Question }
 	failedMsg   struct{ err error }
 	answeredMsg struct{ err error }

@@ -34,12 +34,14 @@ type screens struct {
 	width, height int
 	stage         stage
 	found         scroller
-	field         *field
-	review        review
-	view          scroller
-	help          *scroller
-	steps         []step
-	path          path
+	// left is about how many questions there are, 0 where nobody knows.
+	left   int
+	field  *field
+	review review
+	view   scroller
+	help   *scroller
+	steps  []step
+	path   path
 
 	// op is the work under way; keys typed meanwhile are held.
 	op *operation
@@ -69,7 +71,7 @@ func newScreens(ctx context.Context, u *UI, s wizard.Session, title string) *scr
 
 // Init implements tea.Model.
 func (m *screens) Init() tea.Cmd {
-	return m.start("preflight", func(ctx context.Context) tea.Msg { return foundMsg(m.s.Preflight(ctx)) })
+	return m.start("preflight", func(ctx context.Context) tea.Msg { return foundMsg{m.s.Preflight(ctx), left(m.s)} })
 }
 
 // Update implements tea.Model.
@@ -109,9 +111,10 @@ func (m *screens) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 func (m *screens) ended(result tea.Msg) tea.Cmd {
 	switch r := result.(type) {
 	case foundMsg:
-		m.found.lines = m.u.notes(m.t, r, m.inner())
-		m.found.source = func(width int) []string { return m.u.notes(m.t, r, width) }
-		if len(r) == 0 {
+		m.left = r.left
+		m.found.lines = m.u.notes(m.t, r.notes, m.inner())
+		m.found.source = func(width int) []string { return m.u.notes(m.t, r.notes, width) }
+		if len(r.notes) == 0 {
 			return m.advance()
 		}
 	case failedMsg:

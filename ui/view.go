@@ -144,8 +144,15 @@ func (m *screens) checkBody() []string {
 	if n := m.found.below(m.checkHeight()); n > 0 {
 		return append(out, m.t.faint.Render("  "+m.u.T("screen.more", n)))
 	}
-	return append(append(out, ""), m.t.faint.Render(hang("  ", m.u.T("screen.nothing-yet"), m.width)))
+	hope := m.u.T("screen.nothing-yet")
+	if m.left > 0 {
+		hope = m.u.T("screen.left", m.left, minutes(m.left))
+	}
+	return append(append(out, ""), m.t.faint.Render(hang("  ", hope, m.width)))
 }
+
+// minutes is about how long questions take: a third of one each, and one for the checks.
+func minutes(questions int) int { return questions/3 + 1 }
 
 // helpLines is the help of a question: its words, paragraph by paragraph.
 func (u *UI) helpLines(t theme, id string, width int) []string {

@@ -15,6 +15,7 @@ import (
 	"github.com/clawsetup/clawsetup/wizard/files"
 	"github.com/clawsetup/clawsetup/wizard/image"
 	"github.com/clawsetup/clawsetup/wizard/openclaw"
+	"github.com/clawsetup/clawsetup/wizard/text"
 )
 
 // Given are the answers that the operator gave by flags or in a set-up file.
@@ -52,6 +53,8 @@ type InitSession struct {
 
 	// base is the draft before the first answer: what "keep" keeps.
 	base Setup
+	// section is what is to be changed; empty is everything.
+	section string
 	// choosing is true while the models are chosen one by one.
 	choosing bool
 
@@ -217,6 +220,17 @@ func (s *InitSession) Next(ctx context.Context) (*Question, error) {
 			continue
 		}
 		a, ok := s.byFlag(d, q)
+		if !ok && s.stands(d) {
+			if a, ok = q.standing(); ok {
+				if err := d.accept(ctx, s, a); err != nil {
+					// It does not stand any more: it is a question again, and this is why.
+					q.Notes = append(q.Notes, Note{ID: "answer-fell", State: Failed, Args: []any{text.Clean(err.Error(), 200)}})
+					return q, nil
+				}
+				s.answered(d.id)
+				continue
+			}
+		}
 		if !ok {
 			q.Notes = append(q.Notes, s.notes[d.id]...)
 			return q, nil
@@ -224,11 +238,16 @@ func (s *InitSession) Next(ctx context.Context) (*Question, error) {
 		if err := d.accept(ctx, s, a); err != nil {
 			return nil, d.blame(err)
 		}
-		if !s.has(d.id) {
-			s.trail = append(s.trail, answered{id: d.id})
-		}
+		s.answered(d.id)
 	}
 	return nil, nil
+}
+
+// answered remembers a question that nobody was asked.
+func (s *InitSession) answered(id string) {
+	if !s.has(id) {
+		s.trail = append(s.trail, answered{id: id})
+	}
 }
 
 // byFlag is the answer that was given beforehand. Questions of experts take

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"runtime"
 	"slices"
 
 	"github.com/clawsetup/clawsetup/wizard/claude"
@@ -33,7 +34,7 @@ const largestAnswer = 32000
 
 // agentPaths are the files beside openclaw.json that belong to clawsetup.
 type agentPaths struct {
-	claudeDir, settings, plugin, launcher string
+	claudeDir, settings, plugin, launcher, claude string
 }
 
 func agentFiles(openclawConfig string) agentPaths {
@@ -41,7 +42,7 @@ func agentFiles(openclawConfig string) agentPaths {
 	dir := filepath.Join(own, "claude")
 	return agentPaths{
 		claudeDir: dir, settings: filepath.Join(dir, "settings.json"),
-		plugin: filepath.Join(own, openclaw.BackendID), launcher: filepath.Join(own, "secrets"),
+		plugin: filepath.Join(own, openclaw.BackendID), launcher: filepath.Join(own, "secrets"), claude: filepath.Join(own, "bin", "claude"),
 	}
 }
 
@@ -86,9 +87,9 @@ func (s *InitSession) agentParams(ctx context.Context) (openclaw.Params, error) 
 	return openclaw.Params{
 		Contract: contract, ProxyURL: s.draft.ProxyURL(),
 		Models: []openclaw.Model{
-			{Ref: "claude-opus", Name: m.Big.ID, Context: m.Big.Context, MaxTokens: largestAnswer},
-			{Ref: "claude-sonnet", Name: m.Middle.ID, Context: m.Middle.Context, MaxTokens: largestAnswer},
-			{Ref: "claude-haiku", Name: m.Small.ID, Context: m.Small.Context, MaxTokens: largestAnswer},
+			{Ref: "opus", Name: m.Big.ID, Context: m.Big.Context, MaxTokens: largestAnswer},
+			{Ref: "sonnet", Name: m.Middle.ID, Context: m.Middle.Context, MaxTokens: largestAnswer},
+			{Ref: "haiku", Name: m.Small.ID, Context: m.Small.Context, MaxTokens: largestAnswer},
 		},
 		ClaudePath: s.draft.Claude.Path, ClaudeConfigDir: at.claudeDir, ClaudeSettings: at.settings, PluginDir: at.plugin,
 		TokenCommand: s.w.command("secrets"), TurnSeconds: turnSeconds, Transcripts: s.draft.Claude.RetentionDays > 0,
@@ -100,6 +101,8 @@ func (s *InitSession) agentParams(ctx context.Context) (openclaw.Params, error) 
 type agentDraft struct {
 	install openclaw.Install // zero when none is installed
 	params  openclaw.Params
+	// schema is the installed OpenClaw's; nil when there is none to ask.
+	schema *openclaw.Schema
 	// own are our files beside openclaw.json, by path.
 	own map[string][]byte
 	// settings are our keys, after what openclaw.json becomes with them.
@@ -127,7 +130,7 @@ func (s *InitSession) draftAgent(ctx context.Context, p *planner) (*agentDraft, 
 	if d.install, err = s.installed(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.planLauncher(&d.params, d.own); err != nil {
+	if err := errors.Join(s.planLauncher(&d.params, d.own), s.planClaudeLauncher(&d.params, d.own)); err != nil {
 		return nil, err
 	}
 	if err := s.mergeOpenClaw(ctx, d, p); err != nil {
@@ -175,6 +178,8 @@ func (s *InitSession) ownChange(path string) Change {
 		c.Why, c.Controls = "file-claude-settings", []string{"S-02", "E-02", "I-02", "I-03", "D-03"}
 	case at.launcher:
 		c.Why, c.Controls, c.mode = "file-launcher", []string{"I-02"}, 0o700
+	case at.claude:
+		c.Why, c.Controls, c.mode = "file-claude-launcher", []string{"S-02", "I-02", "gap 19"}, 0o700
 	}
 	return c
 }
@@ -207,6 +212,21 @@ func (s *InitSession) planLauncher(params *openclaw.Params, own map[string][]byt
 	path := agentFiles(s.draft.OpenClaw.Config).launcher
 	own[path] = script
 	params.TokenCommand = []string{path}
+	return nil
+}
+
+// planClaudeLauncher puts a script before Claude Code that lets no foreign variable
+// through. The built-in backend takes what is in PATH.
+func (s *InitSession) planClaudeLauncher(params *openclaw.Params, own map[string][]byte) error {
+	if params.Contract == openclaw.Builtin || runtime.GOOS == "windows" {
+		return nil
+	}
+	script, err := claude.Launcher(params.ClaudePath, params.ClaudeConfigDir)
+	if err != nil {
+		return err
+	}
+	params.ClaudePath = agentFiles(s.draft.OpenClaw.Config).claude
+	own[params.ClaudePath] = script
 	return nil
 }
 

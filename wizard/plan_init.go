@@ -267,6 +267,10 @@ func (s *InitSession) planNotes(_ context.Context, p *planner) error {
 	}
 	if !p.plan.Empty() {
 		p.plan.Next = s.w.nextSteps()
+		if s.agent != nil && before.OpenClaw.outgrown(s.agent.install) {
+			// OpenClaw wants its own database migrated before it does anything.
+			p.plan.Next = append([][]string{{"openclaw", "doctor", "--fix"}}, p.plan.Next...)
+		}
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ func withoutObsolete(path string, current []byte, settings []openclaw.Setting, p
 	var obsolete [][]string
 	for _, k := range keyPaths(t.keys) {
 		seen := func(o []string) bool { return slices.Equal(o, k) }
-		if slices.ContainsFunc(obsolete, seen) {
+		if slices.ContainsFunc(obsolete, seen) || openclaw.IsStamp(k) {
 			continue
 		}
 		i := slices.IndexFunc(settings, func(s openclaw.Setting) bool { return slices.Equal(s.Path, k) })

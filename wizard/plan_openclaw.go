@@ -49,6 +49,13 @@ func (s *InitSession) mergeOpenClaw(ctx context.Context, d *agentDraft, p *plann
 	if err != nil {
 		return err
 	}
+	if d.schema != nil {
+		stamped, stamps, err := openclaw.DropStamps(base, d.schema)
+		if err != nil {
+			return fmt.Errorf("merging into %s: %w", path, err)
+		}
+		base, dropped = stamped, slices.Concat(dropped, stamps)
+	}
 	after, edits, err := openclaw.Merge(base, d.settings)
 	if err != nil {
 		return fmt.Errorf("merging into %s: %w", path, err)
@@ -123,14 +130,13 @@ func (p *planner) lastValues(path string) map[string]string {
 // that it does not know is left out and said, any other one is an error.
 func (s *InitSession) ownSettings(ctx context.Context, d *agentDraft) error {
 	d.params.Release = d.install.Release
-	var schema *openclaw.Schema
 	switch {
 	case d.install.CanValidate:
 		var err error
-		if schema, err = s.openClawSchema(ctx, d.install); err != nil {
+		if d.schema, err = s.openClawSchema(ctx, d.install); err != nil {
 			return err
 		}
-		d.params.OneAnswer = d.params.Contract == openclaw.Legacy && !schema.KnowsStream()
+		d.params.OneAnswer = d.params.Contract == openclaw.Legacy && !d.schema.KnowsStream()
 	case d.install.Path != "":
 		d.params.OneAnswer = d.params.Contract == openclaw.Legacy
 	}
@@ -139,10 +145,10 @@ func (s *InitSession) ownSettings(ctx context.Context, d *agentDraft) error {
 		return err
 	}
 	d.settings, d.unknown = settings, openclaw.Unknown(d.params)
-	if schema == nil {
+	if d.schema == nil {
 		return nil
 	}
-	kept, dropped, err := openclaw.Prune(schema, settings)
+	kept, dropped, err := openclaw.Prune(d.schema, settings)
 	d.settings, d.unknown = kept, slices.Concat(d.unknown, dropped)
 	return err
 }
@@ -157,6 +163,9 @@ func (s *InitSession) openClawSchema(ctx context.Context, install openclaw.Insta
 func (d *agentDraft) note(p *planner) {
 	for _, c := range d.conflicts {
 		p.plan.Consents = append(p.plan.Consents, c.note("openclaw-replaced"))
+	}
+	if d.params.Contract == openclaw.Builtin {
+		p.plan.Consents = append(p.plan.Consents, Note{ID: "openclaw-builtin", State: Attention})
 	}
 	for _, path := range d.kept {
 		p.plan.Notes = append(p.plan.Notes, Note{ID: "openclaw-kept", State: Attention, Args: []any{path}})

@@ -83,8 +83,22 @@ func (p *planner) file(path string, after []byte, c Change) error {
 	if foreign && !c.restored && !p.known(path) && !bytes.Contains(before.Data, []byte(ourMark)) {
 		p.plan.Consents = append(p.plan.Consents, Note{ID: "foreign-file", State: Attention, Args: []any{path}})
 	}
+	if p.repairs(c) {
+		c.event = journal.DriftRepaired
+	}
 	p.plan.Changes = append(p.plan.Changes, c)
 	return nil
+}
+
+// repairs tells whether a change does nothing but take back what somebody else did to a
+// file of ours.
+func (p *planner) repairs(c Change) bool {
+	i := slices.IndexFunc(p.past, func(t touched) bool { return t.first.Path == c.Path })
+	if i < 0 || p.past[i].shared || c.restored || !c.After.Exists {
+		return false
+	}
+	last := p.past[i].last.After
+	return last != "" && p.w.digest(p.vault, c.After, last) == last
 }
 
 // detail adds a domain event that is more than the files that change.

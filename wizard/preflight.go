@@ -22,7 +22,7 @@ func (s *InitSession) Preflight(ctx context.Context) []Note {
 	ctx, cancel := context.WithTimeout(ctx, preflightTime)
 	defer cancel()
 	checks := []func(context.Context) []Note{
-		s.setupNotes, s.engineNotes, s.keyringNotes, s.openClawNotes, s.claudeNotes,
+		s.setupNotes, s.driftNotes, s.engineNotes, s.keyringNotes, s.openClawNotes, s.claudeNotes,
 		func(ctx context.Context) []Note { return []Note{s.w.portNote(ctx, s.likelyPort(), s.current)} },
 	}
 	found := make([][]Note, len(checks))

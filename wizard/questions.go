@@ -48,6 +48,7 @@ func never(*InitSession) bool { return false }
 
 // initQuestions are in the order in which they are asked.
 var initQuestions = []question{
+	{id: "section", step: StepCheck, kind: Choice, flags: []string{"--section"}, skip: func(s *InitSession) bool { return s.current == nil }, build: buildSection, accept: acceptSection},
 	{id: "api-base", step: StepKey, flags: []string{"--api-base"}, expert: true, skip: never, build: buildAPIBase, accept: acceptAPIBase},
 	{id: "dir", step: StepAgent, flags: []string{"--dir"}, expert: true, skip: never, build: buildDir, accept: acceptDir},
 	{id: "key", step: StepKey, kind: SecretText, flags: []string{"--key-stdin", "--key-file"}, skip: (*InitSession).keyMayMiss, build: buildKey, accept: acceptKey},

@@ -9,8 +9,10 @@ import (
 // Step is one stage of the wizard's visible path.
 type Step string
 
-// The stages of init, in order. rotate-key uses StepKey alone.
+// The stages of init, in order; StepCheck is also what was found. rotate-key uses StepKey
+// alone.
 const (
+	StepCheck   Step = "check"
 	StepKey     Step = "key"
 	StepModels  Step = "models"
 	StepSecrets Step = "secrets"

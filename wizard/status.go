@@ -17,7 +17,6 @@ import (
 	"github.com/clawsetup/clawsetup/wizard/compose"
 	"github.com/clawsetup/clawsetup/wizard/engine"
 	"github.com/clawsetup/clawsetup/wizard/image"
-	"github.com/clawsetup/clawsetup/wizard/journal"
 	"github.com/clawsetup/clawsetup/wizard/proc"
 	"github.com/clawsetup/clawsetup/wizard/proof"
 	"github.com/clawsetup/clawsetup/wizard/text"
@@ -288,10 +287,13 @@ func (r *running) file(ctx context.Context) ([]proof.Result, error) {
 // written compares the files with what the journal says was written to them last
 // (T-02): a file that claims less is no claim of ours.
 func (r *running) written(ctx context.Context) ([]proof.Result, error) {
-	unknown := proof.Result{Control: "T-02", Rule: "files-as-written", Outcome: proof.Unknown, Detail: "the journal cannot be read; clawsetup config-history verify says why"}
-	h, records, err := r.w.records(ctx)
+	standing, err := r.w.standing(ctx)
+	if errors.Is(err, errNoRecords) {
+		//nolint:nilerr // config-history verify tells it in full
+		return []proof.Result{{Control: "T-02", Rule: "files-as-written", Outcome: proof.Unknown, Detail: "the journal cannot be read; clawsetup config-history verify says why"}}, nil
+	}
 	if err != nil {
-		return []proof.Result{unknown}, nil //nolint:nilerr // config-history verify tells it in full
+		return nil, err
 	}
 	dir := r.setup.StackDir(r.w.Paths)
 	watched := map[string]proof.Outcome{
@@ -300,35 +302,18 @@ func (r *running) written(ctx context.Context) ([]proof.Result, error) {
 		r.w.Paths.SetupFile(): proof.Unknown,
 	}
 	var out []proof.Result
-	for _, t := range touchedSince(records, journal.Record{}) {
-		changed, ours := watched[t.first.Path]
+	for _, f := range standing {
+		changed, ours := watched[f.path]
 		if !ours {
 			continue
 		}
-		now, err := r.w.Disk.Read(t.first.Path, largestFile)
-		if err != nil {
-			return nil, err
-		}
 		p := proof.Result{Control: "T-02", Rule: "files-as-written"}
-		if r.w.digest(h.vault, now, t.last.After) != t.last.After {
-			p.Outcome, p.Detail = changed, filepath.Base(t.first.Path)+" is not what clawsetup wrote last; clawsetup init shows the difference"
+		if f.edited {
+			p.Outcome, p.Detail = changed, filepath.Base(f.path)+" is not what clawsetup wrote last; clawsetup init shows the difference"
 		}
 		out = append(out, p)
 	}
 	return out, nil
-}
-
-// records are those of the journal, with its keys.
-func (w *Wizard) records(ctx context.Context) (*History, []journal.Record, error) {
-	h, err := w.History(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	if h.KeysErr != nil {
-		return nil, nil, h.KeysErr
-	}
-	records, err := h.all()
-	return h, records, err
 }
 
 func (r *running) networks(ctx context.Context) ([]proof.Result, error) {

@@ -37,14 +37,22 @@ func TestAgent(t *testing.T) {
 	if t.Failed() {
 		return
 	}
-	for _, contract := range []string{"plugin", "builtin"} {
-		t.Run(contract, func(t *testing.T) {
-			t.Parallel()
-			s := newAgentHome(t, openclaw, claude, "--openclaw-mode", contract)
-			s.holds()
-			s.ignoresVariables()
-		})
-	}
+	t.Run("plugin", func(t *testing.T) {
+		t.Parallel()
+		s := newAgentHome(t, openclaw, claude, "--openclaw-mode", "plugin")
+		s.holds()
+		s.ignoresVariables()
+	})
+	t.Run("builtin", func(t *testing.T) {
+		t.Parallel()
+		s := newAgentHome(t, openclaw, claude, "--openclaw-mode", "builtin")
+		s.model = "claude-opus-5" // a name that OpenClaw's own backend leaves alone
+		// What it cannot keep out is a consent.
+		if !strings.Contains(strings.Join(strings.Fields(s.said), " "), "a file .env") {
+			t.Errorf("init does not say what the built-in contract lets through:\n%s", s.said)
+		}
+		s.holds()
+	})
 	t.Run("legacy", func(t *testing.T) {
 		t.Parallel()
 		s := newAgentHome(t, legacy, claude)
@@ -110,14 +118,16 @@ type agentHome struct {
 	hostile *hostile
 	// cwd is the hostile folder in which OpenClaw is started.
 	cwd string
-	// token is the one in the store.
-	token string
+	// model is what the big one is called on the wire.
+	model string
+	// token is the one in the store, said what init printed.
+	token, said string
 }
 
 // newAgentHome lets the released clawsetup set up a home with the two programs in its PATH.
 func newAgentHome(t *testing.T, openclaw, claude string, more ...string) *agentHome {
 	t.Helper()
-	s := &agentHome{scratch: newScratch(t, scriptKey), hostile: newHostile(t), cwd: t.TempDir()}
+	s := &agentHome{model: "claude-opus", scratch: newScratch(t, scriptKey), hostile: newHostile(t), cwd: t.TempDir()}
 	t.Cleanup(s.end)
 	bin := filepath.Join(s.home, "bin")
 	check(t, os.Remove(filepath.Join(bin, "claude")))
@@ -130,7 +140,7 @@ func newAgentHome(t *testing.T, openclaw, claude string, more ...string) *agentH
 	check(t, os.WriteFile(filepath.Join(s.home, "key"), []byte(scriptKey), 0o600))
 	port := quietPort(t)
 	flags := slices.DeleteFunc(slices.Clone(s.flags), func(f string) bool { return f == "--key-stdin" })
-	s.clawsetup(append(append(flags, "--key-file", filepath.Join(s.home, "key"), "--port", port), more...)...)
+	s.said = s.clawsetup(append(append(flags, "--key-file", filepath.Join(s.home, "key"), "--port", port), more...)...)
 	s.server = serveAnthropic(t, port)
 	s.know()
 	workspace := filepath.Join(s.home, ".openclaw", "workspace")
@@ -273,7 +283,7 @@ func (s *agentHome) turn() []question {
 		s.t.Errorf("%d requests were let in, refused are %q", len(seen.asked), seen.refused)
 	}
 	for _, q := range seen.asked {
-		if q.Model != "claude-opus" || string(q.Tools) != "[]" {
+		if q.Model != s.model || string(q.Tools) != "[]" {
 			s.t.Errorf("on the wire: model %q, tools %.400s", q.Model, q.Tools)
 		}
 	}
@@ -338,7 +348,9 @@ func (s *agentHome) upgrade(openclaw string) {
 	if r := s.exec(filepath.Join(s.home, "bin", "openclaw"), "config", "validate"); r.Code == 0 {
 		s.t.Errorf("the new OpenClaw accepts the old form:\n%s", r.Stdout)
 	}
-	s.clawsetup("init", "--yes")
+	if out := s.clawsetup("init", "--yes"); !strings.Contains(out, "openclaw doctor --fix") {
+		s.t.Errorf("init does not say what comes next:\n%s", out)
+	}
 	s.openclaw("config", "validate")
 	s.repair()
 	s.turn()

@@ -29,7 +29,7 @@ type initOptions struct {
 // initAnswers are the flags whose value is the answer to the question of the same
 // name.
 var initAnswers = []string{
-	"dir", "api-base", "store", "preset", "big-model", "middle-model", "small-model", "image", "image-digest",
+	"section", "dir", "api-base", "store", "preset", "big-model", "middle-model", "small-model", "image", "image-digest",
 	"cosign-key", "egress", "port", "openclaw-config", "openclaw-mode", "hardening", "conflicts", "claude", "retention-days", "managed-settings",
 }
 
@@ -62,6 +62,7 @@ func completeInit(c *cobra.Command) {
 	for flag, values := range map[string][]string{
 		"store":         {string(secrets.KindKeyring), string(secrets.KindDocker)},
 		"openclaw-mode": {"auto", "plugin", "builtin", "legacy", "none"},
+		"section":       wizard.SectionNames(),
 		"hardening":     wizard.HardeningNames(),
 		"conflicts":     {"keep", "replace"},
 

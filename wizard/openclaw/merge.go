@@ -343,3 +343,51 @@ func Has(config []byte, p []string) (bool, error) {
 	doc, err := parseConfig(config)
 	return err == nil && doc.Has(p), err
 }
+
+// stamps are keys that OpenClaw itself writes into the file, and that a later release
+// may refuse.
+var stamps = []string{"meta.lastTouchedAt", "meta.lastTouchedVersion"}
+
+// IsStamp tells whether a key is one of OpenClaw's own marks, which nobody misses.
+func IsStamp(p []string) bool { return slices.Contains(stamps, strings.Join(p, ".")) }
+
+// DropStamps removes the marks of an earlier release that the schema does not know.
+func DropStamps(current []byte, schema *Schema) ([]byte, []Edit, error) {
+	if current == nil {
+		return nil, nil, nil
+	}
+	doc, err := parseConfig(current)
+	if err != nil {
+		return nil, nil, err
+	}
+	before, err := parseConfig(current)
+	if err != nil {
+		return nil, nil, err
+	}
+	var edits []Edit
+	for _, s := range stamps {
+		p := path(s)
+		if !doc.Has(p) || schema.Has(p) {
+			continue
+		}
+		if err := errors.Join(doc.Remove(p), pruneUnknown(doc, schema, p)); err != nil {
+			return nil, nil, fmt.Errorf("merge openclaw.json: %w", err)
+		}
+		e, _, err := diff(before, doc, p)
+		if err != nil {
+			return nil, nil, err
+		}
+		edits = append(edits, e)
+	}
+	return doc.Bytes(), edits, nil
+}
+
+// pruneUnknown removes the parent of p as well when it is empty and refused too.
+func pruneUnknown(doc *json5.Document, schema *Schema, p []string) error {
+	parent := p[:len(p)-1]
+	v, _ := doc.Get(parent)
+	if m, isObject := v.(map[string]any); !isObject || len(m) > 0 || schema.Has(parent) {
+		return nil
+	}
+	return doc.Remove(parent)
+}

@@ -25,9 +25,9 @@ func params(c Contract) Params {
 	return Params{
 		Contract: c, ProxyURL: "http://127.0.0.1:8082", TurnSeconds: 600, Transcripts: true, Parts: Parts(), GatewayToken: true, Channels: []string{"telegram"},
 		Models: []Model{
-			{Ref: "claude-opus", Name: "deepseek-ai/DeepSeek-V4-Pro", Context: 1048576, MaxTokens: 32000},
-			{Ref: "claude-sonnet", Name: "zai-org/GLM-5.1", Context: 202752, MaxTokens: 32000},
-			{Ref: "claude-haiku", Name: "Qwen/Qwen3.6-35B-A3B", Context: 262144, MaxTokens: 16000},
+			{Ref: "opus", Name: "deepseek-ai/DeepSeek-V4-Pro", Context: 1048576, MaxTokens: 32000},
+			{Ref: "sonnet", Name: "zai-org/GLM-5.1", Context: 202752, MaxTokens: 32000},
+			{Ref: "haiku", Name: "Qwen/Qwen3.6-35B-A3B", Context: 262144, MaxTokens: 16000},
 		},
 		ClaudePath: at("/usr/local/bin/claude"), ClaudeConfigDir: at("/home/op/.openclaw/clawsetup/claude"),
 		ClaudeSettings: at("/home/op/.openclaw/clawsetup/claude/settings.json"),
@@ -106,9 +106,9 @@ func TestMergeValues(t *testing.T) {
 		path     string
 		want     any // nil: absent
 	}{
-		{"primary", Plugin, ``, "agents.defaults.model", map[string]any{"primary": "cloudru-claude/claude-opus", "fallbacks": []any{"cloudru-claude/claude-sonnet"}}},
-		{"builtin primary", Builtin, ``, "agents.defaults.model.primary", "anthropic/claude-opus"},
-		{"builtin runtime", Builtin, ``, "agents.defaults.models.anthropic/claude-haiku.agentRuntime.id", "claude-cli"},
+		{"primary", Plugin, ``, "agents.defaults.model", map[string]any{"primary": "cloudru-claude/opus", "fallbacks": []any{"cloudru-claude/sonnet"}}},
+		{"builtin primary", Builtin, ``, "agents.defaults.model.primary", "anthropic/claude-opus-5"},
+		{"builtin runtime", Builtin, ``, "agents.defaults.models.anthropic/claude-haiku-4-5.agentRuntime.id", "claude-cli"},
 		{"builtin second provider", Builtin, ``, "models.providers.claude-cli.baseUrl", "http://127.0.0.1:8082"},
 		{"legacy has no plugin", Legacy, ``, "plugins.load", nil},
 		{"legacy has no policy", Legacy, ``, "agents.defaults.modelPolicy", nil},
@@ -130,10 +130,10 @@ func TestMergeValues(t *testing.T) {
 		{"anthropic in use by a legacy agent", Plugin, `{agents:{list:[{id:"x",model:"claude-cli/opus"}]}}`, "plugins.deny", nil},
 		{"anthropic enabled", Plugin, `{plugins:{entries:{anthropic:{enabled:true}}}}`, "plugins.deny", nil},
 		{"anthropic allowed", Plugin, `{plugins:{allow:["anthropic"]}}`, "plugins.deny", nil},
-		{"own alias stays", Plugin, `{agents:{defaults:{models:{"cloudru-claude/claude-opus":{alias:"big"}}}}}`,
-			"agents.defaults.models.cloudru-claude/claude-opus", map[string]any{"alias": "big"}},
+		{"own alias stays", Plugin, `{agents:{defaults:{models:{"cloudru-claude/opus":{alias:"big"}}}}}`,
+			"agents.defaults.models.cloudru-claude/opus", map[string]any{"alias": "big"}},
 		{"model policy grows", Plugin, `{agents:{defaults:{modelPolicy:{allow:["openai/*"]}}}}`, "agents.defaults.modelPolicy.allow",
-			[]any{"openai/*", "cloudru-claude/claude-opus", "cloudru-claude/claude-sonnet", "cloudru-claude/claude-haiku"}},
+			[]any{"openai/*", "cloudru-claude/opus", "cloudru-claude/sonnet", "cloudru-claude/haiku"}},
 		{"browser", Plugin, `{browser:{enabled:true,ssrfPolicy:{dangerouslyAllowPrivateNetwork:true}}}`, "browser.ssrfPolicy.dangerouslyAllowPrivateNetwork", false},
 		{"utility model", Plugin, `{}`, "agents.defaults.utilityModel", ""},
 	}
@@ -421,4 +421,35 @@ func FuzzMerge(f *testing.F) {
 			t.Fatalf("reverted to %s: %v", back, err)
 		}
 	})
+}
+
+// TestDropStamps: what an older OpenClaw wrote about itself goes where the new one
+// refuses it, and nothing else does.
+func TestDropStamps(t *testing.T) {
+	schema, err := ParseSchema([]byte(`{"properties":{"meta":{"properties":{"lastTouchedVersion":{}},"additionalProperties":false}},"additionalProperties":false}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for before, want := range map[string]string{
+		"{ meta: { lastTouchedVersion: 'x', lastTouchedAt: 'y' }, /* mine */ a: 1 }\n": "{ meta: { lastTouchedVersion: 'x' }, /* mine */ a: 1 }\n",
+		"{ meta: { lastTouchedAt: 'y' } }\n":                                           "{ meta: { } }\n",
+		"{ a: 1 }\n":                                                                   "{ a: 1 }\n",
+	} {
+		after, edits, err := DropStamps([]byte(before), schema)
+		if err != nil || string(after) != want || (len(edits) > 0) != (before != want) {
+			t.Errorf("%s becomes %s, %v, %v", before, after, edits, err)
+		}
+		for _, e := range edits {
+			if !IsStamp(e.Path) || e.New != nil {
+				t.Errorf("edit %+v", e)
+			}
+		}
+	}
+	empty, err := ParseSchema([]byte(`{"properties":{},"additionalProperties":false}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after, _, err := DropStamps([]byte("{ meta: { lastTouchedAt: 'y' } }"), empty); err != nil || strings.Contains(string(after), "meta") {
+		t.Errorf("%s, %v", after, err)
+	}
 }

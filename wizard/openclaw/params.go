@@ -11,9 +11,9 @@ import (
 
 // Model is one model as OpenClaw sees it.
 type Model struct {
-	// Ref is the name on the wire to the proxy: claude-opus, claude-sonnet or
-	// claude-haiku, which the proxy maps to its big, middle and small model. Any
-	// other name would silently become the big one.
+	// Ref is opus, sonnet or haiku: Claude Code's own names, which our settings turn into
+	// those that the proxy maps to its big, middle and small model. Any other name
+	// would silently become the big one.
 	Ref string
 	// Name is what people see: the cloud.ru id.
 	Name string
@@ -106,7 +106,7 @@ func (p Params) checkModels() error {
 	seen := map[string]bool{}
 	for _, m := range p.Models {
 		switch m.Ref {
-		case "claude-opus", "claude-sonnet", "claude-haiku":
+		case "opus", "sonnet", "haiku":
 		default:
 			return fmt.Errorf("%q is not a name that the proxy maps", m.Ref)
 		}
@@ -128,10 +128,23 @@ func (p Params) provider() string {
 	return BackendID
 }
 
+// builtinIDs are the ids for OpenClaw's own backend. It takes a short name for one of
+// Anthropic's models and runs that past Claude Code, and its audit warns of every model
+// of Anthropic's before 4.5: so these carry a version, which nothing behind them has.
+var builtinIDs = map[string]string{"opus": "claude-opus-5", "sonnet": "claude-sonnet-5", "haiku": "claude-haiku-4-5"}
+
+// id is what OpenClaw calls a model of the provider.
+func (p Params) id(m Model) string {
+	if p.Contract == Builtin {
+		return builtinIDs[m.Ref]
+	}
+	return m.Ref
+}
+
 func (p Params) refs() []string {
 	refs := make([]string, 0, len(p.Models))
 	for _, m := range p.Models {
-		refs = append(refs, p.provider()+"/"+m.Ref)
+		refs = append(refs, p.provider()+"/"+p.id(m))
 	}
 	return refs
 }

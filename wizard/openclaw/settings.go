@@ -127,7 +127,7 @@ func (p Params) providerSettings() []Setting {
 		models := []catalogModel{}
 		for _, m := range p.Models {
 			if i == 0 {
-				models = append(models, catalogModel{m.Ref, m.Name, m.Context, m.MaxTokens})
+				models = append(models, catalogModel{p.id(m), m.Name, m.Context, m.MaxTokens})
 			}
 		}
 		at := func(key string) []string { return []string{"models", "providers", name, key} }

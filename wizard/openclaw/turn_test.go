@@ -137,8 +137,12 @@ func realTurn(t *testing.T, in Install, c Contract, claudePath string) {
 		}
 	}
 	got := requests()
+	model := "claude-opus"
+	if c == Builtin {
+		model = builtinIDs["opus"]
+	}
 	for _, q := range got {
-		if q.Key != "cst_test" || q.Model != "claude-opus" || len(q.Tools) > 0 {
+		if q.Key != "cst_test" || q.Model != model || len(q.Tools) > 0 {
 			t.Errorf("on the wire: %+v", q)
 		}
 		t.Logf("model %s, tools %v", q.Model, q.Tools)
