@@ -71,6 +71,7 @@ func TestAgent(t *testing.T) {
 		}
 		s.rotate()
 		s.turn()
+		s.gateway()
 	})
 }
 
