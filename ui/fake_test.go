@@ -91,6 +91,8 @@ func (f *fake) Back() bool {
 	return true
 }
 
+func (f *fake) Left() int { return len(f.questions) - f.at }
+
 func (f *fake) Plan(context.Context) (*wizard.Plan, error) {
 	f.call("plan")
 	if f.plan == nil {

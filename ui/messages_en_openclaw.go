@@ -3,7 +3,7 @@ package ui
 // openclawEnglish are the messages about OpenClaw's own configuration.
 var openclawEnglish = map[string]string{
 	"q.hardening.title": "Which parts of OpenClaw itself are hardened?",
-	"q.hardening.help": "all, none, or names with commas between them. What sends the agent to the proxy without tools always holds.\n" +
+	"q.hardening.help": "all, none, or some of gateway, channels, tools, browser, plugins, skills, sessions, logging. What sends the agent to the proxy without tools always holds.\n" +
 		"gateway: loopback only, a token, limits, no web hooks, no timed jobs, no announcements (S-01).\n" +
 		"channels: strangers are paired or listed, chats cannot change the configuration (gap 12).\n" +
 		"tools: OpenClaw's own tools off, few subagents (E-02).\n" +

@@ -3,7 +3,7 @@ package ui
 // openclawRussian are the messages about OpenClaw's own configuration.
 var openclawRussian = map[string]string{ //nolint:gosec // G101: words about secrets, not secrets
 	"q.hardening.title": "Какие части самой OpenClaw защитить?",
-	"q.hardening.help": "all, none или названия через запятую. То, что направляет агента через прокси без инструментов, действует всегда.\n" +
+	"q.hardening.help": "all, none или несколько из gateway, channels, tools, browser, plugins, skills, sessions, logging. То, что направляет агента через прокси без инструментов, действует всегда.\n" +
 		"gateway: только loopback, токен, ограничения, без веб-хуков, заданий по времени и объявлений в сети (S-01).\n" +
 		"channels: незнакомцы — по списку или с подтверждением, чаты не меняют настройки (gap 12).\n" +
 		"tools: собственные инструменты OpenClaw выключены, мало субагентов (E-02).\n" +

@@ -19,20 +19,6 @@ type path struct {
 // stepper is a Session that goes through other steps than init.
 type stepper interface{ Steps() []wizard.Step }
 
-// counter is a Session that knows about how much is left.
-type counter interface{ Left() int }
-
-// left is 0 for a Session that does not know.
-func left(s wizard.Session) int {
-	if g, ok := s.(guard); ok {
-		s = g.Session
-	}
-	if c, ok := s.(counter); ok {
-		return c.Left()
-	}
-	return 0
-}
-
 func newPath(s wizard.Session) path {
 	steps := []wizard.Step{wizard.StepKey, wizard.StepModels, wizard.StepSecrets, wizard.StepImage, wizard.StepAgent}
 	if g, ok := s.(guard); ok {

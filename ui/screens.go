@@ -71,7 +71,7 @@ func newScreens(ctx context.Context, u *UI, s wizard.Session, title string) *scr
 
 // Init implements tea.Model.
 func (m *screens) Init() tea.Cmd {
-	return m.start("preflight", func(ctx context.Context) tea.Msg { return foundMsg{m.s.Preflight(ctx), left(m.s)} })
+	return m.start("preflight", func(ctx context.Context) tea.Msg { return foundMsg{m.s.Preflight(ctx), m.s.Left()} })
 }
 
 // Update implements tea.Model.

@@ -130,7 +130,7 @@ func (m *screens) spinner() string {
 }
 
 // checkHeight is the place for findings on the first screen.
-func (m *screens) checkHeight() int { return max(m.bodyHeight()-4, 1) }
+func (m *screens) checkHeight() int { return max(m.bodyHeight()-3-len(m.ahead()), 1) }
 
 func (m *screens) checkBody() []string {
 	out := []string{"  " + m.t.bold.Render(m.u.T("q.check.title")), ""}
@@ -144,11 +144,20 @@ func (m *screens) checkBody() []string {
 	if n := m.found.below(m.checkHeight()); n > 0 {
 		return append(out, m.t.faint.Render("  "+m.u.T("screen.more", n)))
 	}
-	hope := m.u.T("screen.nothing-yet")
+	return append(append(out, ""), m.ahead()...)
+}
+
+// ahead says what comes: how much is left, and that nothing is written before the end.
+func (m *screens) ahead() []string {
+	s := m.u.T("screen.nothing-yet")
 	if m.left > 0 {
-		hope = m.u.T("screen.left", m.left, minutes(m.left))
+		s = m.u.T("screen.left", m.left, minutes(m.left))
 	}
-	return append(append(out, ""), m.t.faint.Render(hang("  ", hope, m.width)))
+	lines := hangLines("  ", s, m.width)
+	for i, l := range lines {
+		lines[i] = m.t.faint.Render(l)
+	}
+	return lines
 }
 
 // minutes is about how long questions take: a third of one each, and one for the checks.

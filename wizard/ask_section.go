@@ -56,7 +56,7 @@ func (q *Question) standing() (Answer, bool) {
 // conditional are questions that most runs never come to.
 var conditional = []string{"cosign-key", "conflicts"}
 
-// Left is about how many questions are still to be asked.
+// Left implements Session.
 func (s *InitSession) Left() int {
 	n := 0
 	for _, d := range initQuestions {

@@ -137,6 +137,14 @@ func (s *RotateSession) Back() bool {
 	return true
 }
 
+// Left implements Session: there is the key alone.
+func (s *RotateSession) Left() int {
+	if s.opts.APIKey && s.key.IsZero() {
+		return 1
+	}
+	return 0
+}
+
 // Plan implements Session.
 func (s *RotateSession) Plan(ctx context.Context) (*Plan, error) {
 	p, err := s.planner(ctx, s.w)

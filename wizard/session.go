@@ -161,6 +161,8 @@ type Session interface {
 	Answer(ctx context.Context, q *Question, a Answer) error
 	// Back reopens the question that was answered last; false at the first.
 	Back() bool
+	// Left is about how many questions are still to be asked.
+	Left() int
 	// Plan is called when Next has returned nil. It writes nothing.
 	Plan(ctx context.Context) (*Plan, error)
 	// Apply makes the Plan true as one transaction.

@@ -55,3 +55,6 @@ func (noQuestions) Answer(context.Context, *Question, Answer) error {
 
 // Back implements Session.
 func (noQuestions) Back() bool { return false }
+
+// Left implements Session.
+func (noQuestions) Left() int { return 0 }
