@@ -1,5 +1,5 @@
 # Each of these works as the only command on a fresh machine with Go.
-.PHONY: build demo test check lint fuzz bench
+.PHONY: build demo test check lint fuzz bench pictures
 
 GO ?= go
 
@@ -26,3 +26,8 @@ fuzz:
 
 bench:
 	@bash .ci/bench
+
+# The pictures of the README, from a run of the demo on a terminal.
+pictures:
+	@mkdir -p .github/pictures
+	$(GO) test ./cmd/clawsetup -run '^TestPictures$$' -count=1 -args -pictures "$(CURDIR)/.github/pictures"
