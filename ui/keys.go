@@ -18,6 +18,9 @@ func (m *screens) key(k tea.KeyMsg) tea.Cmd {
 	if name == "ctrl+c" {
 		return m.leave()
 	}
+	if name == "ctrl+z" && m.op == nil {
+		return suspend() // Apply, which holds a lock, is not left lying
+	}
 	if m.op != nil {
 		m.hold(k, name)
 		return nil

@@ -216,3 +216,48 @@ func TestWholeRunOnTerminal(t *testing.T) {
 		})
 	}
 }
+
+// TestSuspend: ctrl+z gives the terminal back as it was, and the shell's fg shows the
+// screen again with what was typed, unseen.
+func TestSuspend(t *testing.T) {
+	self, err := os.Executable()
+	must(t, err)
+	// A shell with jobs, which the program stops in and goes on from.
+	cmd := exec.Command("sh", "-m", "-c", `"$0"; stty -a | grep -o -- '-\?icanon'; read -r go; fg >/dev/null; echo END $?`, self)
+	cmd.Env = []string{"TERM=xterm-256color", "HOME=/home/anna", "PATH=" + os.Getenv("PATH"), "GORACE=atexit_sleep_ms=0", child + "=screens"}
+	term, err := ptytest.Start(cmd, 80, 24)
+	must(t, err)
+	t.Cleanup(term.Close)
+	must(t, term.Expect("enter continue"))
+	must(t, term.Type("\r"))
+	must(t, term.Expect("Port of the proxy"))
+	must(t, term.Type("\r"))
+	must(t, term.Expect("cloud.ru API key"))
+	must(t, term.Type(canary))
+	must(t, term.Expect("18 characters"))
+	must(t, term.Type("\x1a"))
+	must(t, term.Expect("icanon"))
+	if strings.Contains(term.Screen(), "-icanon") || strings.Contains(term.Screen(), "cloud.ru API key") {
+		t.Errorf("the terminal was not given back:\n%s", term.Screen())
+	}
+	must(t, term.Type("\r"))
+	must(t, term.Expect("18 characters"))
+	must(t, term.Type("\x03"))
+	must(t, term.Expect("END 0"))
+	if !strings.Contains(term.Raw(), "RESULT aborted=true applied=false") || strings.Contains(term.Raw(), canary) {
+		t.Errorf("%s", term.Raw())
+	}
+}
+
+// TestSuspendWithoutShell: where nobody would let it go on, the key does nothing.
+func TestSuspendWithoutShell(t *testing.T) {
+	term := startChild(t, "screens")
+	must(t, term.Expect("enter continue"))
+	must(t, term.Type("\x1a"))
+	must(t, term.Type("\r"))
+	must(t, term.Expect("Port of the proxy"))
+	must(t, term.Type("\x03"))
+	if _, err := term.Wait(); err != nil {
+		t.Fatal(err)
+	}
+}
