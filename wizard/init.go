@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 
 	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/wizard/claude"
@@ -60,22 +59,18 @@ type InitSession struct {
 
 	trail []answered
 
-	key        secrets.Secret // new, or the stored one
-	stored     bool           // key is the stored one
-	proved     map[string]cloudru.Proof
-	catalogue  []cloudru.Model
-	image      image.Image
-	verdict    image.Verdict
-	trusted    bool // verdict holds
-	detectOnce sync.Once
-	install    openclaw.Install
-	installErr error
-	schemaOnce sync.Once
-	schema     *openclaw.Schema
-	schemaErr  error
-	agent      *agentDraft
-	conflicts  []conflict
-	notes      map[string][]Note // by question id
+	key       secrets.Secret // new, or the stored one
+	stored    bool           // key is the stored one
+	proved    map[string]cloudru.Proof
+	catalogue []cloudru.Model
+	image     image.Image
+	verdict   image.Verdict
+	trusted   bool // verdict holds
+	install   *remembered[openclaw.Install]
+	schema    *remembered[*openclaw.Schema]
+	agent     *agentDraft
+	conflicts []conflict
+	notes     map[string][]Note // by question id
 }
 
 type answered struct {
@@ -86,7 +81,8 @@ type answered struct {
 // NewInit starts init. It first finishes or undoes a transaction that an earlier
 // run left behind, unless this is a dry run.
 func (w *Wizard) NewInit(ctx context.Context, given Given) (*InitSession, error) {
-	s := &InitSession{w: w, given: given, proved: map[string]cloudru.Proof{}, notes: map[string][]Note{}}
+	s := &InitSession{w: w, given: given, proved: map[string]cloudru.Proof{}, notes: map[string][]Note{},
+		install: newRemembered[openclaw.Install](), schema: newRemembered[*openclaw.Schema]()}
 	if err := s.recover(ctx); err != nil {
 		return nil, err
 	}

@@ -48,9 +48,7 @@ func agentFiles(openclawConfig string) agentPaths {
 
 // detect finds OpenClaw once a session.
 func (s *InitSession) detect(ctx context.Context) (openclaw.Install, error) {
-	// The answer outlives the check that asked first, and so does the question.
-	s.detectOnce.Do(func() { s.install, s.installErr = s.w.Programs.OpenClaw(context.WithoutCancel(ctx)) })
-	return s.install, s.installErr
+	return s.install.get(ctx, s.w.Programs.OpenClaw)
 }
 
 // contract is the form of openclaw.json: what the operator chose, or what the

@@ -155,8 +155,7 @@ func (s *InitSession) ownSettings(ctx context.Context, d *agentDraft) error {
 
 // openClawSchema asks the installed OpenClaw once a session.
 func (s *InitSession) openClawSchema(ctx context.Context, install openclaw.Install) (*openclaw.Schema, error) {
-	s.schemaOnce.Do(func() { s.schema, s.schemaErr = install.Schema(context.WithoutCancel(ctx)) })
-	return s.schema, s.schemaErr
+	return s.schema.get(ctx, install.Schema)
 }
 
 // note says what becomes of the operator's values, and what is not hardened.
