@@ -218,7 +218,7 @@ func (a *app) runVerify(ctx context.Context, asJSON bool) error {
 	}
 	missing := 0
 	if h.KeysErr == nil && !h.Report.Failed() {
-		if missing, err = h.MissingSnapshots(); err != nil {
+		if missing, err = h.MissingSnapshots(ctx); err != nil {
 			return err
 		}
 	}
