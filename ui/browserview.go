@@ -87,7 +87,7 @@ func (b *browser) keyLine() string {
 	case b.typing:
 		id = "keys.browse-filter"
 	case b.page != nil:
-		id = "keys.browse-" + string(b.page.kind)
+		return b.u.T("keys.browse-" + string(b.page.kind))
 	case b.history == nil:
 		id = "keys.browse-unreadable"
 	}
