@@ -103,19 +103,26 @@ func (b *browser) body() []string {
 		return indent(b.help.window(b.bodyHeight()))
 	}
 	if b.page != nil {
-		h := b.pageHeight()
-		out := indent(b.page.window(h))
-		for len(out) < h {
-			out = append(out, "")
-		}
-		return append(out, indent(b.noticeLines(b.bodyHeight()-h))...)
+		return b.pageBody()
 	}
 	return b.listBody()
 }
 
-// pageHeight is what a notice leaves of a page.
+// pageBody is a page, how much of it is below, and what came of the last key.
+func (b *browser) pageBody() []string {
+	h := b.pageHeight()
+	out := b.page.window(h)
+	out = append(out[:len(out):len(out)], make([]string, h-len(out))...)
+	more := ""
+	if n := b.page.below(h); n > 0 {
+		more = b.t.faint.Render(b.u.T("screen.more", n))
+	}
+	return indent(append(append(out, more), b.noticeLines(b.footHeight())...))
+}
+
+// pageHeight is what a notice and the line about what is below leave of a page.
 func (b *browser) pageHeight() int {
-	return max(b.bodyHeight()-len(b.noticeLines(b.footHeight())), 1)
+	return max(b.bodyHeight()-1-len(b.noticeLines(b.footHeight())), 1)
 }
 
 // footHeight is the place under the list, for a preview or a notice.
