@@ -79,6 +79,8 @@ type browser struct {
 	top    int
 	// aim is a record to be chosen when it is listed, zero for none.
 	aim uint64
+	// last is the record that was chosen when the filter left any.
+	last uint64
 	// known are records around the chosen one, oldest first.
 	known []journal.Record
 

@@ -56,9 +56,11 @@ func (b *browser) each(k tea.KeyMsg) tea.Cmd {
 	return tea.Batch(cmds...)
 }
 
-// keyBusy stops the work under way; without a journal there is nothing else to do.
+// keyBusy stops the work under way. One that only reads is not waited for.
 func (b *browser) keyBusy(name string) tea.Cmd {
 	switch {
+	case name == "esc" && b.op.what == "record":
+		b.giveUp(&b.op)
 	case name == "esc":
 		b.op.cancel()
 	case name == "q" && b.op.what == "journal":
@@ -138,10 +140,12 @@ func (b *browser) move(name string) tea.Cmd {
 
 // filter shows what matches query; the chosen record stays chosen where it can.
 func (b *browser) filter(query string, all bool) tea.Cmd {
-	seq := b.chosen()
+	if seq := b.chosen(); seq != 0 {
+		b.last = seq
+	}
 	b.query = query
 	b.list.narrow(query, all)
-	b.cursor = b.list.find(seq)
+	b.cursor = b.list.find(b.last)
 	return b.look()
 }
 

@@ -189,7 +189,11 @@ func (b *browser) problem() string {
 		if p.Line == 0 {
 			return b.u.T("history."+string(p.Part)) + ": " + what
 		}
-		return b.u.T("history.problem", what, p.Seq, p.Line) + "; " + b.u.T("browse.until-there")
+		what = b.u.T("history.problem", what, p.Seq, p.Line)
+		if p.Part == journal.PartChain {
+			what += "; " + b.u.T("browse.until-there")
+		}
+		return what
 	}
 	return ""
 }
@@ -319,14 +323,12 @@ func (b *browser) preview(r journal.Record, height int) []string {
 	return lines
 }
 
-// changes are the settings, secrets, files and details of a record, a line each.
+// changes are the settings, secrets, files and details of a record, a line each;
+// fingerprints are of no use when they are cut.
 func (b *browser) changes(r journal.Record) []string {
 	var rows [][2]string
 	for _, k := range r.Keys {
 		rows = append(rows, [2]string{k.Path, change(setting(k.Old), setting(k.New))})
-	}
-	for _, s := range r.Secrets {
-		rows = append(rows, [2]string{s.Name + ", " + s.Store, change(s.Old, s.New)})
 	}
 	for _, f := range r.Files {
 		rows = append(rows, [2]string{b.u.path(f.Path), change(f.ModeBefore, f.ModeAfter)})
@@ -341,6 +343,10 @@ func (b *browser) changes(r journal.Record) []string {
 	}
 	width = min(width, b.inner()/2)
 	var out []string
+	for _, s := range r.Secrets {
+		what := text.Clean(s.Name+", "+s.Store, 60)
+		out = append(out, hangLines(what+"  ", text.Clean(change(s.Old, s.New), widestArg), b.inner())...)
+	}
 	for _, row := range rows {
 		out = append(out, ansi.Truncate(pad(row[0], width)+"  "+row[1], b.inner(), "…"))
 	}
