@@ -19,7 +19,6 @@ import (
 // archive is a journal on the disk with whatever may be wrong with it, as the
 // browser is given it. It is the same in every run.
 type archive struct {
-	tb     testing.TB
 	disk   *files.Disk
 	dir    string
 	keys   journal.Keys
@@ -73,6 +72,7 @@ func (a *archive) Rollback(ctx context.Context, seq uint64) (wizard.Session, err
 	f := newFake()
 	f.found, f.questions, f.steps = nil, nil, []wizard.Step{}
 	f.onApply = func(context.Context, func(wizard.Progress)) error {
+		a.reopen()
 		a.transaction(journal.Entry{Event: journal.ConfigRolledBack, Detail: map[string]string{"to": fmt.Sprint(seq)}})
 		return nil
 	}
@@ -120,18 +120,32 @@ func newArchive(t *testing.T) *archive {
 	return a
 }
 
+// openArchive is what is kept in dir already.
+func openArchive(dir string, head journal.Head) *archive {
+	a := &archive{disk: &files.Disk{}, dir: dir, anchor: head, actor: anna, at: afternoon.AddDate(0, 0, -3)}
+	a.keys = journal.Keys{MAC: secrets.New([]byte("journal key of the tests, 32 byt")), Snapshot: secrets.New([]byte("snapshot key of the tests, 32 by"))}
+	a.snaps, _ = journal.OpenSnapshots(a.disk, a.dir, a.keys) // these keys are long enough
+	return a
+}
+
+// stateDir is a folder of the test's own; where the test has moved to one, it has a
+// name that stays the same.
+func stateDir(tb testing.TB) string {
+	tb.Helper()
+	if _, err := os.Stat("testdata"); err != nil {
+		return "state"
+	}
+	return filepath.Join(tb.TempDir(), "state")
+}
+
 // emptyArchive has the first record alone.
 func emptyArchive(tb testing.TB) *archive {
 	tb.Helper()
 	if t, ok := tb.(*testing.T); ok {
 		cryptotest.SetGlobalRandom(t, 7)
 	}
-	a := &archive{tb: tb, disk: &files.Disk{}, dir: filepath.Join(tb.TempDir(), "state"), actor: anna, at: afternoon.AddDate(0, 0, -3)}
-	a.keys = journal.Keys{MAC: secrets.New([]byte("journal key of the tests, 32 byt")), Snapshot: secrets.New([]byte("snapshot key of the tests, 32 by"))}
+	a := openArchive(stateDir(tb), journal.Head{})
 	var err error
-	if a.snaps, err = journal.OpenSnapshots(a.disk, a.dir, a.keys); err != nil {
-		tb.Fatal(err)
-	}
 	a.log, err = journal.Create(context.Background(), a.disk, a.dir, a.keys, a, journal.Genesis{Store: "keyring"}, a.options()...)
 	if err != nil {
 		tb.Fatal(err)
@@ -145,26 +159,23 @@ func (a *archive) options() []journal.Option {
 
 // reopen is another run of clawsetup.
 func (a *archive) reopen() {
-	a.tb.Helper()
 	log, err := journal.Open(context.Background(), a.disk, a.dir, a.keys, a, a.options()...)
 	if err != nil {
-		a.tb.Fatal(err)
+		panic(err)
 	}
 	a.log = log
 }
 
 func (a *archive) keep(content string) string {
-	a.tb.Helper()
 	id, err := a.snaps.Put([]byte(content))
 	if err != nil {
-		a.tb.Fatal(err)
+		panic(err)
 	}
 	return id
 }
 
 // transaction writes events as Apply does.
 func (a *archive) transaction(events ...journal.Entry) {
-	a.tb.Helper()
 	tx := fmt.Sprintf("%016d", a.log.Head().Seq)
 	batch := []journal.Entry{{Event: journal.ChangeIntended, Phase: journal.PhaseIntent, Tx: tx}}
 	for _, e := range events {
@@ -174,19 +185,18 @@ func (a *archive) transaction(events ...journal.Entry) {
 	batch = append(batch, journal.Entry{Event: journal.TransactionCommitted, Phase: journal.PhaseCommit, Tx: tx})
 	_, err := a.log.Append(context.Background(), batch...)
 	if err := errors.Join(err, a.log.Seal(context.Background())); err != nil {
-		a.tb.Fatal(err)
+		panic(err)
 	}
 }
 
 // edit changes the journal behind clawsetup's back.
 func (a *archive) edit(change func([]byte) []byte) {
-	a.tb.Helper()
 	path := filepath.Join(a.dir, "journal.jsonl")
 	b, err := os.ReadFile(path)
 	if err != nil {
-		a.tb.Fatal(err)
+		panic(err)
 	}
 	if err := os.WriteFile(path, change(b), 0o600); err != nil {
-		a.tb.Fatal(err)
+		panic(err)
 	}
 }

@@ -156,7 +156,7 @@ func TestBrowserList(t *testing.T) {
 		r.typ("a" + down)
 		r.want("› 7", "fp:hmac-sha256:0011223344556677 →", "fp:hmac-sha256:8899aabbccddeeff")
 		r.typ("j")
-		r.want("› 4", "agents.defaults.model.primary", `"anthropic/claude" → "cloudru-claude/zai-org/GLM-5.1"`, "[hidden]")
+		r.want("› 4", "agents.defaults.model.primary", `"anthropic/claude" → "cloudru-claude/zai-or…`, "[hidden]")
 		r.typ("G")
 		r.want("› 1", "5 of 5")
 		r.typ("kk")

@@ -135,7 +135,8 @@ func (b *browser) listHeight() int {
 
 // listBody is the alarm, the records around the chosen one, a rule and the preview.
 func (b *browser) listBody() []string {
-	out, height := b.alarm(), b.listHeight()
+	var out []string
+	height := b.listHeight()
 	b.top = max(min(b.top, b.cursor, len(b.list.shown)-height), b.cursor-height+1, 0)
 	columns := b.columns()
 	for i := range height {
@@ -146,9 +147,9 @@ func (b *browser) listBody() []string {
 		case i == 0 && b.history != nil && b.listing == nil:
 			line = " " + b.u.T("history.none")
 		}
-		out = append(out, strings.Repeat(" ", margin)+line)
+		out = append(out, line)
 	}
-	out = append(out, "  "+b.middle())
+	out = append(b.alarm(), indent(append(out, b.middle()))...)
 	foot := b.footHeight()
 	lines := b.noticeLines(foot)
 	if r, known := b.record(); len(lines) == 0 && known {
