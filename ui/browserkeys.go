@@ -134,6 +134,9 @@ func (b *browser) move(name string) tea.Cmd {
 		return nil
 	}
 	b.aim = 0
+	if to == len(b.list.shown) && b.listing != nil {
+		b.aim = 1 // the oldest may not be listed yet
+	}
 	b.cursor = max(min(to, len(b.list.shown)-1), 0)
 	return b.look()
 }

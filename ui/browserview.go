@@ -315,7 +315,7 @@ func sizeCell(r row, width int) string {
 // preview is the chosen record in short: what it is, and what changed.
 func (b *browser) preview(r journal.Record, height int) []string {
 	lines := b.changes(r)
-	if id := "event." + string(r.Event); height > 3 && b.u.has(id) {
+	if id := "event." + string(r.Event); (height > 3 || len(lines) == 0) && b.u.has(id) {
 		lines = slices.Insert(lines, 0, b.t.faint.Render(b.u.T(id)+", "+when(r)+", "+who(r.Actor)))
 	}
 	if len(lines) > height && height > 0 {
