@@ -72,8 +72,8 @@ func (a *archive) Rollback(ctx context.Context, seq uint64) (wizard.Session, err
 	f := newFake()
 	f.found, f.questions, f.steps = nil, nil, []wizard.Step{}
 	f.onApply = func(context.Context, func(wizard.Progress)) error {
-		a.reopen()
-		a.transaction(journal.Entry{Event: journal.ConfigRolledBack, Detail: map[string]string{"to": fmt.Sprint(seq)}})
+		a.reopen()                                                                                                      //nolint:contextcheck // tests end by themselves
+		a.transaction(journal.Entry{Event: journal.ConfigRolledBack, Detail: map[string]string{"to": fmt.Sprint(seq)}}) //nolint:contextcheck // as above
 		return nil
 	}
 	return f, nil

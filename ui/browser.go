@@ -130,9 +130,10 @@ type (
 	openedMsg struct {
 		history *wizard.History
 		err     error
+		newest  listedMsg
 	}
 	verifiedMsg struct {
-		history *wizard.History
+		opened  openedMsg
 		missing int
 	}
 	listedMsg struct {
@@ -195,10 +196,7 @@ func (b *browser) returned(res wizard.Result, err error) {
 
 // Init implements tea.Model.
 func (b *browser) Init() tea.Cmd {
-	return b.start("journal", func(ctx context.Context) tea.Msg {
-		h, err := b.past.Open(ctx)
-		return openedMsg{h, err}
-	})
+	return b.start("journal", func(ctx context.Context) tea.Msg { return b.read(ctx) })
 }
 
 // start runs work that keys wait for.
@@ -246,10 +244,10 @@ func (b *browser) ended(op *operation) tea.Cmd {
 	}
 	switch r := op.result.(type) {
 	case openedMsg:
-		return b.opened(r.history, r.err)
+		return b.opened(r)
 	case verifiedMsg:
-		b.show(b.report(r.history, r.missing))
-		cmd := b.opened(r.history, nil)
+		b.show(b.report(r.opened.history, r.missing))
+		cmd := b.opened(r.opened)
 		b.missing = r.missing
 		return cmd
 	case listedMsg:
@@ -271,24 +269,24 @@ func (b *browser) ended(op *operation) tea.Cmd {
 }
 
 // opened begins the list of a journal that was read anew.
-func (b *browser) opened(h *wizard.History, err error) tea.Cmd {
+func (b *browser) opened(r openedMsg) tea.Cmd {
 	b.giveUp(&b.listing)
 	b.giveUp(&b.looking)
 	if b.aim == 0 && b.cursor > 0 {
 		b.aim = b.chosen()
 	}
-	b.history, b.broken, b.known, b.missing = h, err, nil, 0
+	b.history, b.broken, b.known, b.missing = r.history, r.err, nil, 0
 	b.list.clear()
 	b.cursor, b.top = 0, 0
 	switch {
-	case errors.Is(err, context.Canceled):
+	case errors.Is(r.err, context.Canceled):
 		return b.finish(ErrAborted)
-	case errors.Is(err, journal.ErrNoJournal):
-		return b.finish(err) // there is nothing to browse
-	case err != nil:
+	case errors.Is(r.err, journal.ErrNoJournal):
+		return b.finish(r.err) // there is nothing to browse
+	case r.err != nil:
 		return nil
 	}
 	b.reading = &sync.Mutex{}
-	b.oldest = h.Report.Records + 1
-	return b.more()
+	b.oldest = r.history.Report.Records + 1
+	return b.listed(r.newest.records, r.newest.err)
 }

@@ -18,7 +18,7 @@ const many = 100_000
 // synthetic is record seq of a long journal.
 func synthetic(seq uint64) journal.Record {
 	r := journal.Record{
-		Seq: seq, Time: afternoon.Add(-time.Duration(many-seq) * time.Minute), Event: journal.ProxyStackConfigured, Phase: journal.PhaseEvent, Actor: anna, //nolint:gosec // small
+		Seq: seq, Time: afternoon.Add(-time.Duration(many-seq) * time.Minute), Event: journal.ProxyStackConfigured, Phase: journal.PhaseEvent, Actor: anna,
 		Files: []journal.FileChange{{Path: fmt.Sprintf("/home/anna/.config/clawsetup/file-%d", seq%500), ModeAfter: "0600"}},
 		Keys:  []journal.KeyChange{{Path: fmt.Sprintf("services.proxy-%d.port", seq%300), New: new("8082")}},
 	}
@@ -116,9 +116,8 @@ func BenchmarkBrowserOpen(b *testing.B) {
 	}
 	for b.Loop() {
 		m = newBrowser(b.Context(), u, a, false)
-		h, err := a.Open(b.Context())
-		m.opened(h, err)
-		next()
+		m.opened(m.read(b.Context()))
+		_ = m.View()
 	}
 	start := time.Now()
 	for m.listing != nil {

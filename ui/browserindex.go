@@ -129,7 +129,7 @@ func (x *index) narrow(query string, all bool) {
 	x.shown = x.shown[:0]
 	for i, r := range x.rows {
 		if x.shows(r) {
-			x.shown = append(x.shown, int32(i)) //nolint:gosec // as in add
+			x.shown = append(x.shown, int32(i))
 		}
 	}
 }

@@ -18,30 +18,40 @@ const (
 	lookAround = 32
 )
 
+// read opens the journal and reads its newest records, so that there is something to
+// choose from the first picture on.
+func (b *browser) read(ctx context.Context) openedMsg {
+	h, err := b.past.Open(ctx)
+	if err != nil {
+		return openedMsg{err: err}
+	}
+	last := h.Report.Records
+	return openedMsg{history: h, newest: batch(ctx, &sync.Mutex{}, h, batchStart(last), last)}
+}
+
+// batchStart is the first record of the batch that ends with record last.
+func batchStart(last uint64) uint64 { return last - min(last, batchSize) + 1 }
+
 // more lists the next older records, beside what the operator does.
 func (b *browser) more() tea.Cmd {
 	h, lock, last := b.history, b.reading, b.oldest-1
-	from := last - min(last, batchSize) + 1
-	op, ended := begin(b.ctx, "list", func(ctx context.Context) tea.Msg {
-		records, err := read(ctx, lock, h, from, last)
-		return listedMsg{records, err}
-	})
+	op, ended := begin(b.ctx, "list", func(ctx context.Context) tea.Msg { return batch(ctx, lock, h, batchStart(last), last) })
 	b.listing = op
 	return ended
 }
 
-// read reads the records from number from to number to, as far as it gets.
-func read(ctx context.Context, lock *sync.Mutex, h *wizard.History, from, to uint64) ([]journal.Record, error) {
+// batch reads the records from number from to number to, as far as it gets.
+func batch(ctx context.Context, lock *sync.Mutex, h *wizard.History, from, to uint64) listedMsg {
 	lock.Lock()
 	defer lock.Unlock()
-	var out []journal.Record
+	var out listedMsg
 	for r, err := range h.Between(from, to) {
-		if err = errors.Join(err, ctx.Err()); err != nil {
-			return out, err
+		if out.err = errors.Join(err, ctx.Err()); out.err != nil {
+			return out
 		}
-		out = append(out, r)
+		out.records = append(out.records, r)
 	}
-	return out, nil
+	return out
 }
 
 // listed takes up older records, and goes on with those before. A journal that is
@@ -92,8 +102,7 @@ func (b *browser) look() tea.Cmd {
 	h, lock := b.history, b.reading
 	from, to := seq-min(seq-1, lookAround), min(seq+lookAround, h.Report.Records)
 	op, ended := begin(b.ctx, "look", func(ctx context.Context) tea.Msg {
-		records, _ := read(ctx, lock, h, from, to)
-		return lookedMsg{seq, records}
+		return lookedMsg{seq, batch(ctx, lock, h, from, to).records}
 	})
 	b.looking = op
 	return ended
@@ -126,18 +135,19 @@ func (b *browser) open(kind pageKind, seq uint64) tea.Cmd {
 // verify reads and checks the whole journal again, contents of files included.
 func (b *browser) verify() tea.Cmd {
 	return b.start("verify", func(ctx context.Context) tea.Msg {
-		h, err := b.past.Open(ctx)
-		if err != nil {
-			return failedMsg{err}
+		opened := b.read(ctx)
+		if opened.err != nil {
+			return failedMsg{opened.err}
 		}
-		missing := 0
+		h, missing := opened.history, 0
+		var err error
 		if h.KeysErr == nil && !h.Report.Failed() {
 			missing, err = h.MissingSnapshots(ctx)
 		}
 		if err != nil {
 			return failedMsg{err}
 		}
-		return verifiedMsg{h, missing}
+		return verifiedMsg{opened, missing}
 	})
 }
 

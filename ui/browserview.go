@@ -68,10 +68,11 @@ func (b *browser) verdict() string {
 
 // failure is the first thing that is wrong with the journal.
 func (b *browser) failure() string {
-	for _, p := range b.history.Report.Problems {
-		return b.u.T("reason." + string(p.Reason))
+	problems := b.history.Report.Problems
+	if len(problems) == 0 {
+		return ""
 	}
-	return ""
+	return b.u.T("reason." + string(problems[0].Reason))
 }
 
 // keyLine names the keys that do something now.
@@ -161,7 +162,8 @@ func (b *browser) listBody() []string {
 // alarm is what the operator has to know of this journal before he believes what is
 // listed.
 func (b *browser) alarm() []string {
-	state, what, advice := wizard.Failed, "", ""
+	state := wizard.Failed
+	var what, advice string
 	switch h := b.history; {
 	case h == nil && b.broken == nil:
 		return nil
@@ -185,18 +187,20 @@ func (b *browser) alarm() []string {
 
 // problem is the first thing that is wrong, and where.
 func (b *browser) problem() string {
-	for _, p := range b.history.Report.Problems {
-		what := b.u.T("reason." + string(p.Reason))
-		if p.Line == 0 {
-			return b.u.T("history."+string(p.Part)) + ": " + what
-		}
-		what = b.u.T("history.problem", what, p.Seq, p.Line)
-		if p.Part == journal.PartChain {
-			what += "; " + b.u.T("browse.until-there")
-		}
-		return what
+	problems := b.history.Report.Problems
+	if len(problems) == 0 {
+		return ""
 	}
-	return ""
+	p := problems[0]
+	what := b.u.T("reason." + string(p.Reason))
+	if p.Line == 0 {
+		return b.u.T("history."+string(p.Part)) + ": " + what
+	}
+	what = b.u.T("history.problem", what, p.Seq, p.Line)
+	if p.Part == journal.PartChain {
+		what += "; " + b.u.T("browse.until-there")
+	}
+	return what
 }
 
 // said is a finding and what can be done about it, in at most height lines.
