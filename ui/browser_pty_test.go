@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -92,4 +94,33 @@ func TestBrowserRestored(t *testing.T) {
 			must(t, term.Restored())
 		})
 	}
+}
+
+// TestBrowserSuspend: ctrl+z gives the terminal back, and fg shows where one was.
+func TestBrowserSuspend(t *testing.T) {
+	a := newArchive(t)
+	self, err := os.Executable()
+	must(t, err)
+	// A shell with jobs, which the program stops in and goes on from.
+	cmd := exec.Command("sh", "-m", "-c", `"$0"; stty -a | grep -o -- '-\?icanon'; read -r go; fg >/dev/null; echo END $?`, self)
+	cmd.Env = []string{
+		"TERM=xterm-256color", "HOME=/home/anna", "PATH=" + os.Getenv("PATH"), "GORACE=atexit_sleep_ms=0",
+		child + "=browser", childArchive + "=" + a.dir, childHead + "=" + a.anchor.String(),
+	}
+	term, err := ptytest.Start(cmd, 80, 24)
+	must(t, err)
+	t.Cleanup(term.Close)
+	must(t, term.Expect("enter detail"))
+	must(t, term.Type("jjj"))
+	must(t, term.Expect("4 of 5"))
+	must(t, term.Type("\x1a"))
+	must(t, term.Expect("icanon"))
+	if strings.Contains(term.Screen(), "-icanon") || strings.Contains(term.Screen(), "4 of 5") {
+		t.Errorf("the terminal was not given back:\n%s", term.Screen())
+	}
+	must(t, term.Type("\r"))
+	must(t, term.Expect("4 of 5"))
+	must(t, term.Type("q"))
+	must(t, term.Expect("END 0"))
+	must(t, term.Restored())
 }

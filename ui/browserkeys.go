@@ -16,6 +16,8 @@ func (b *browser) key(k tea.KeyMsg) tea.Cmd {
 	switch {
 	case name == "ctrl+c":
 		return b.finish(ErrAborted)
+	case name == "ctrl+z" && b.op == nil:
+		return suspend()
 	case b.op != nil:
 		return b.keyBusy(name)
 	case b.typing:
