@@ -1,10 +1,13 @@
 package ui
 
 import (
+	"bytes"
 	"context"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -58,6 +61,50 @@ func goldenFake() *fake {
 		return nil
 	}
 	return f
+}
+
+// hash of a record depends on the time zone, as its time does.
+var hash = regexp.MustCompile(`[0-9a-f]{62,64}(\n +[0-9a-f]{2})?`)
+
+// TestGoldenBrowser looks at a journal, and at the same one after somebody edited it.
+func TestGoldenBrowser(t *testing.T) {
+	shots := map[string]string{}
+	t.Run("shots", func(t *testing.T) {
+		t.Chdir(t.TempDir())
+		a := newArchive(t)
+		for _, lang := range []string{english, russian} {
+			for _, size := range [][2]int{{80, 24}, {120, 40}} {
+				a.edit(func(b []byte) []byte { return bytes.Replace(b, []byte("ApiKeyRotatec"), []byte("ApiKeyRotated"), 1) })
+				synctest.Test(t, func(t *testing.T) {
+					r := browse(t, a, Options{Lang: lang}, size[0], size[1])
+					shot := func(name string) {
+						shots[fmt.Sprintf("%s-%dx%d-browser-%s", lang, size[0], size[1], name)] = hash.ReplaceAllString(r.view(), "…")
+					}
+					r.typ("jj")
+					shot("1-list")
+					r.typ(enter)
+					shot("2-detail")
+					r.typ("d")
+					shot("3-diff")
+					r.typ("v")
+					shot("4-verify")
+					r.typ(esc)
+					r.typ("/anna setup")
+					shot("5-filter")
+					a.edit(func(b []byte) []byte { return bytes.Replace(b, []byte("ApiKeyRotated"), []byte("ApiKeyRotatec"), 1) })
+					r.typ(esc)
+					r.typ("v")
+					r.typ(esc)
+					shot("6-broken")
+					r.typ("q")
+					_ = r.wait()
+				})
+			}
+		}
+	})
+	for name, got := range shots {
+		golden(t, name, got)
+	}
 }
 
 func TestGoldenScreens(t *testing.T) {

@@ -68,29 +68,35 @@ func (u *UI) size(r journal.Record) string {
 
 // Record prints all of one record.
 func (u *UI) Record(r journal.Record) {
-	t := u.report.theme
-	u.report.printf("%s\n", t.bold.Render(fmt.Sprintf("%d  %s", r.Seq, text.Clean(string(r.Event), 40))))
+	u.report.lines(u.recordLines(u.report.theme, r, u.report.width))
+}
+
+// recordLines are all of one record.
+func (u *UI) recordLines(t theme, r journal.Record, width int) []string {
+	out := []string{t.bold.Render(fmt.Sprintf("%d  %s", r.Seq, text.Clean(string(r.Event), 40)))}
 	if id := "event." + string(r.Event); u.has(id) {
-		u.report.printf("  %s\n", u.T(id))
+		out = append(out, "  "+u.T(id))
 	}
+	pair := func(id, value string) { out = append(out, u.pairLines(u.T(id), value, width)...) }
 	a := r.Actor
-	u.pair("history.time", when(r))
-	u.pair("history.actor", fmt.Sprintf("%s, uid %s, %s, pid %d, %s", who(a), a.UID, a.Host, a.PID, orDash(a.TTY)))
-	u.pair("history.tool", r.Tool)
-	u.pair("history.why", strings.Join(r.Why, ", "))
+	pair("history.time", when(r))
+	pair("history.actor", fmt.Sprintf("%s, uid %s, %s, pid %d, %s", who(a), a.UID, a.Host, a.PID, orDash(a.TTY)))
+	pair("history.tool", r.Tool)
+	pair("history.why", strings.Join(r.Why, ", "))
 	for _, name := range slices.Sorted(maps.Keys(r.Detail)) {
-		u.report.printf("  %s  %s\n", pad(text.Clean(name, 40), labelWidth), text.Clean(r.Detail[name], widestArg))
+		out = append(out, u.pairLines(text.Clean(name, 40), r.Detail[name], width)...)
 	}
 	for _, f := range r.Files {
-		u.pair("history.file", u.path(f.Path)+"  "+change(f.ModeBefore, f.ModeAfter))
+		pair("history.file", u.path(f.Path)+"  "+change(f.ModeBefore, f.ModeAfter))
 	}
 	for _, k := range r.Keys {
-		u.pair("history.key", k.Path+"  "+change(setting(k.Old), setting(k.New)))
+		pair("history.key", k.Path+"  "+change(setting(k.Old), setting(k.New)))
 	}
 	for _, s := range r.Secrets {
-		u.pair("history.secret", s.Name+", "+s.Store+"  "+change(s.Old, s.New))
+		pair("history.secret", s.Name+", "+s.Store+"  "+change(s.Old, s.New))
 	}
-	u.pair("history.hash", r.Hash)
+	pair("history.hash", r.Hash)
+	return out
 }
 
 // labelWidth is the width of the labels of a record.
@@ -98,10 +104,14 @@ const labelWidth = 10
 
 // pair prints a label and a value, nothing without a value.
 func (u *UI) pair(id, value string) {
+	u.report.lines(u.pairLines(u.T(id), value, u.report.width))
+}
+
+func (u *UI) pairLines(label, value string, width int) []string {
 	if value = text.Clean(value, widestArg); value == "" {
-		return
+		return nil
 	}
-	u.report.printf("%s\n", hang("  "+pad(u.T(id), labelWidth)+"  ", value, u.report.width))
+	return hangLines("  "+pad(label, labelWidth)+"  ", value, width)
 }
 
 // change is a value before and after; nothing is "–".
@@ -128,66 +138,81 @@ func setting(s *string) string {
 
 // Diffs prints the diffs of files.
 func (u *UI) Diffs(diffs []wizard.FileDiff) {
-	w := u.report
+	u.report.lines(u.diffsLines(u.report.theme, diffs, u.report.width))
+}
+
+// diffsLines are the diffs of files.
+func (u *UI) diffsLines(t theme, diffs []wizard.FileDiff, width int) []string {
 	if len(diffs) == 0 {
-		u.Line("history.no-files")
+		return []string{u.T("history.no-files")}
 	}
+	var out []string
 	for i, d := range diffs {
 		if i > 0 {
-			w.printf("\n")
+			out = append(out, "")
 		}
-		w.printf("%s  %s\n", w.theme.bold.Render(u.path(d.Path)), text.Clean(d.Mode, 40))
+		out = append(out, t.bold.Render(u.path(d.Path))+"  "+text.Clean(d.Mode, 40))
 		for _, l := range d.Lines {
-			for _, part := range diffLine(w.theme, l, w.width) {
-				w.printf("%s\n", part)
-			}
+			out = append(out, diffLine(t, l, width)...)
 		}
 	}
+	return out
 }
 
 // Verification prints what a check of the journal found. keysErr is why its seals
 // could not be checked, nil when they could.
 func (u *UI) Verification(r journal.Report, keysErr error) {
-	t := u.report.theme
-	summary := wizard.OK
-	switch {
-	case r.Failed():
-		summary = wizard.Failed
-	case r.Torn > 0:
-		summary = wizard.Attention
-	case !r.Complete():
-		summary = wizard.NotChecked
+	u.report.lines(u.verificationLines(u.report.theme, r, keysErr, u.report.width))
+}
+
+// verificationLines are what a check of the journal found.
+func (u *UI) verificationLines(t theme, r journal.Report, keysErr error, width int) []string {
+	out := []string{t.sign(soundness(r)) + " " + u.T("history.records", r.Records)}
+	add := func(s wizard.State, what string) {
+		out = append(out, hangLines("  "+t.sign(s)+" ", what, width)...)
 	}
-	u.report.printf("%s %s\n", t.sign(summary), u.T("history.records", r.Records))
 	for _, c := range []struct {
 		id    string
 		check journal.Check
 	}{{"chain", r.Chain}, {"macs", r.MACs}, {"sidecar", r.Sidecar}, {"anchor", r.Anchor}} {
-		u.report.printf("%s\n", hang("  "+t.sign(checkState(c.check.State))+" ", u.checked(c.id, c.check), u.report.width))
+		add(checkState(c.check.State), u.checked(c.id, c.check))
 	}
 	for _, p := range r.Problems {
 		if p.Line == 0 {
 			continue // about a head: the check above says it already
 		}
-		u.report.printf("%s\n", hang("  "+t.sign(wizard.Failed)+" ", u.T("history.problem", u.T("reason."+string(p.Reason)), p.Seq, p.Line), u.report.width))
+		add(wizard.Failed, u.T("history.problem", u.T("reason."+string(p.Reason)), p.Seq, p.Line))
 	}
 	if r.Torn > 0 {
-		u.report.printf("%s\n", hang("  "+t.sign(wizard.Attention)+" ", u.T("history.torn", r.Torn), u.report.width))
+		add(wizard.Attention, u.T("history.torn", r.Torn))
 	}
-	u.because(r.AnchorErr)
-	u.because(keysErr)
+	return append(append(out, u.because(r.AnchorErr, width)...), u.because(keysErr, width)...)
+}
+
+// soundness is what a check of the journal comes to.
+func soundness(r journal.Report) wizard.State {
+	switch {
+	case r.Failed():
+		return wizard.Failed
+	case r.Torn > 0:
+		return wizard.Attention
+	case !r.Complete():
+		return wizard.NotChecked
+	default:
+		return wizard.OK
+	}
 }
 
 // because says why something could not be checked.
-func (u *UI) because(err error) {
+func (u *UI) because(err error, width int) []string {
 	if err == nil {
-		return
+		return nil
 	}
 	message, advice := u.explain(err)
 	if _, hinted := hint.Of(err); hinted {
 		message += ". " + advice
 	}
-	u.report.printf("%s\n", hang("    ", message, u.report.width))
+	return hangLines("    ", message, width)
 }
 
 func (u *UI) checked(id string, c journal.Check) string {

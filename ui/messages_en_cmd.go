@@ -12,7 +12,7 @@ var commandsEnglish = map[string]string{ //nolint:gosec // G101: words about sec
 	"cmd.rotate-key.long": "The new key is proved before anything is changed; whatever fails leaves the old one working.\n\n" +
 		"Without --api-key and --token both are replaced.",
 	"cmd.config-history.short":          "Show, verify and roll back what was changed",
-	"cmd.config-history.long":           "The journal of every change: who made it, when, and what it was before. Without a subcommand it lists the changes.",
+	"cmd.config-history.long":           "The journal of every change: who made it, when, and what it was before. Without a subcommand it opens it on the full screen: list, filter, details, diffs, verification and rollback. Without a terminal, and with --plain, --limit, --since or --json, it lists the changes.",
 	"cmd.config-history.list.short":     "List the changes, newest last",
 	"cmd.config-history.show.short":     "Show record N whole",
 	"cmd.config-history.diff.short":     "Show what record N changed in files",

@@ -12,7 +12,7 @@ var commandsRussian = map[string]string{ //nolint:gosec // G101: words about sec
 	"cmd.rotate-key.long": "Новый ключ проверяется до любых изменений; при любой неудаче продолжает работать старый.\n\n" +
 		"Без --api-key и --token заменяются оба.",
 	"cmd.config-history.short":          "Показать, проверить и откатить изменения",
-	"cmd.config-history.long":           "Журнал всех изменений: кто, когда и что было прежде. Без подкоманды показывает список.",
+	"cmd.config-history.long":           "Журнал всех изменений: кто, когда и что было прежде. Без подкоманды открывает его на весь экран: список, фильтр, подробности, отличия, проверка и откат. Без терминала, а также с --plain, --limit, --since и --json показывает список.",
 	"cmd.config-history.list.short":     "Список изменений, новые внизу",
 	"cmd.config-history.show.short":     "Показать запись N целиком",
 	"cmd.config-history.diff.short":     "Показать, что запись N изменила в файлах",

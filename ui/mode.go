@@ -50,11 +50,11 @@ func isTerminal(stream any) bool {
 }
 
 // size is the terminal's, or 80x24 when it is unknown.
-func size(w io.Writer) (width, height int) {
+func size(w io.Writer) area {
 	if f, ok := w.(*os.File); ok {
 		if width, height, err := term.GetSize(int(f.Fd())); err == nil && width > 0 && height > 0 {
-			return width, height
+			return area{width, height}
 		}
 	}
-	return 80, 24
+	return area{80, 24}
 }

@@ -8,9 +8,10 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"github.com/clawsetup/clawsetup/wizard"
+	"github.com/clawsetup/clawsetup/wizard/hint"
 )
 
-// operation is one call of the Session. It has its own goroutine, so that it is
+// operation is one call of a Session, or one look into the journal. It has its own goroutine, so that it is
 // known to have ended even when the screen is gone.
 type operation struct {
 	what   string
@@ -42,25 +43,45 @@ type (
 	hearingMsg struct{}
 )
 
-// start runs work beside the event loop; its message comes when it is done.
-func (m *screens) start(what string, work func(context.Context) tea.Msg) tea.Cmd {
-	ctx, cancel := context.WithCancel(m.ctx)
+// begin runs work beside the event loop; the command waits for its end. A panic of
+// work is a failure of it.
+func begin(ctx context.Context, what string, work func(context.Context) tea.Msg) (*operation, tea.Cmd) {
+	ctx, cancel := context.WithCancel(ctx)
 	op := &operation{what: what, cancel: cancel, done: make(chan struct{})}
-	m.op = op
 	go func() {
 		defer close(op.done)
+		defer func() {
+			if r := recover(); r != nil {
+				op.result = failedMsg{hint.With(caught("working", r), "internal")}
+			}
+		}()
 		op.result = work(ctx)
 	}()
-	return tea.Batch(tick(op), func() tea.Msg {
+	return op, func() tea.Msg {
 		<-op.done
 		return endedMsg{op}
-	})
+	}
+}
+
+// start runs work that keys wait for.
+func (m *screens) start(what string, work func(context.Context) tea.Msg) tea.Cmd {
+	op, ended := begin(m.ctx, what, work)
+	m.op = op
+	return tea.Batch(tick(op), ended)
 }
 
 const frameTime = 120 * time.Millisecond
 
 func tick(op *operation) tea.Cmd {
 	return tea.Tick(frameTime, func(time.Time) tea.Msg { return tickMsg{op} })
+}
+
+// wait gives a cancelled operation so long that it can end in order.
+func (op *operation) wait() {
+	select {
+	case <-op.done:
+	case <-time.After(time.Second):
+	}
 }
 
 // outcome is what the run came to, once the event loop has ended with err. An
@@ -86,10 +107,7 @@ func (m *screens) outcome(err error) (*wizard.Plan, wizard.Result, error) {
 // it can end in order.
 func (m *screens) await() {
 	if !m.begun {
-		select {
-		case <-m.op.done:
-		case <-time.After(time.Second):
-		}
+		m.op.wait()
 		return
 	}
 	m.leaving = true

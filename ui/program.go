@@ -11,7 +11,7 @@ import (
 // runScreens runs s on the full screen and leaves a plain summary behind.
 func (u *UI) runScreens(ctx context.Context, s wizard.Session, title string) (*wizard.Plan, wizard.Result, error) {
 	m := newScreens(ctx, u, s, title)
-	plan, res, err := m.run(tea.WithAltScreen(), tea.WithInput(u.o.In), tea.WithOutput(u.o.Out)) //nolint:contextcheck // the screen outlives ctx: it shows how Apply undoes
+	plan, res, err := m.run(tea.WithAltScreen(), tea.WithInput(u.o.In), tea.WithOutput(u.o.Out))
 	switch {
 	case err != nil && m.begun:
 		for _, st := range m.steps {
@@ -30,26 +30,38 @@ func (u *UI) runScreens(ctx context.Context, s wizard.Session, title string) (*w
 	return plan, res, err
 }
 
-// run is the event loop. Signals end it through ctx, so that the terminal is
-// restored whichever it was, SIGHUP included (facts).
+// run is the event loop, until its end.
 func (m *screens) run(options ...tea.ProgramOption) (*wizard.Plan, wizard.Result, error) {
-	ctx, kill := context.WithCancel(context.Background())
+	return m.outcome(m.u.play(m.ctx, m, &m.send, options...))
+}
+
+// drawn is a full screen that can end itself after a defect of ours.
+type drawn interface {
+	tea.Model
+	fail(r any)
+}
+
+// play is the event loop of m; send becomes the way to it from other goroutines.
+// Signals reach it through ctx, so that the terminal is restored whichever it was,
+// SIGHUP included (facts).
+func (u *UI) play(ctx context.Context, m drawn, send *func(tea.Msg), options ...tea.ProgramOption) error {
+	own, kill := context.WithCancel(context.WithoutCancel(ctx))
 	defer kill()
-	options = append(options, tea.WithContext(ctx), tea.WithoutSignalHandler())
+	options = append(options, tea.WithContext(own), tea.WithoutSignalHandler())
 	p := tea.NewProgram(safe{m, kill}, options...)
-	m.send = p.Send
-	m.u.screen.Store(p)
-	defer m.u.screen.Store(nil)
-	stop := context.AfterFunc(m.ctx, func() { p.Send(signalMsg{}) })
+	*send = p.Send
+	u.screen.Store(p)
+	defer u.screen.Store(nil)
+	stop := context.AfterFunc(ctx, func() { p.Send(signalMsg{}) })
 	defer stop()
 	_, err := p.Run()
-	return m.outcome(err)
+	return err
 }
 
 // safe turns a panic while drawing into the end of the program, with the terminal
 // restored and without bubbletea's own output on stdout.
 type safe struct {
-	*screens
+	drawn
 	kill func()
 }
 
@@ -61,7 +73,7 @@ func (s safe) Update(msg tea.Msg) (model tea.Model, cmd tea.Cmd) {
 			model, cmd = s, tea.Quit
 		}
 	}()
-	_, cmd = s.screens.Update(msg)
+	_, cmd = s.drawn.Update(msg)
 	return s, cmd
 }
 
@@ -74,5 +86,5 @@ func (s safe) View() (view string) {
 			view = ""
 		}
 	}()
-	return s.screens.View()
+	return s.drawn.View()
 }

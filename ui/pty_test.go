@@ -40,6 +40,9 @@ func runChild(name string) {
 		o.NoColor = name == "work-no-color"
 		runWork(name, New(o))
 		return
+	case "browser", "browser-panic":
+		runBrowser(name, New(o))
+		return
 	case "decide":
 		runDecide(New(o))
 		return

@@ -31,9 +31,9 @@ type screens struct {
 	// send delivers a message to the event loop, from any goroutine.
 	send func(tea.Msg)
 
-	width, height int
-	stage         stage
-	found         scroller
+	area
+	stage stage
+	found scroller
 	// left is about how many questions there are, 0 where nobody knows.
 	left   int
 	field  *field
@@ -61,9 +61,8 @@ type screens struct {
 }
 
 func newScreens(ctx context.Context, u *UI, s wizard.Session, title string) *screens {
-	w, h := size(u.o.Out)
 	return &screens{
-		u: u, s: s, title: title, ctx: ctx, width: w, height: h,
+		u: u, s: s, title: title, ctx: ctx, area: size(u.o.Out),
 		t: newTheme(u.o.Out, u.monochrome(), true), path: newPath(s),
 		send: func(tea.Msg) {},
 	}
@@ -78,7 +77,7 @@ func (m *screens) Init() tea.Cmd {
 func (m *screens) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
-		m.width, m.height = msg.Width, msg.Height
+		m.area = area{msg.Width, msg.Height}
 		m.relayout()
 	case tea.KeyMsg:
 		return m, m.key(msg)

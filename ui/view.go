@@ -9,59 +9,29 @@ import (
 	"github.com/clawsetup/clawsetup/wizard"
 )
 
-// margin is the blank cells at each side of the body.
-const margin = 2
-
-// inner is the width of the body.
-func (m *screens) inner() int { return max(m.width-2*margin, 16) }
-
-// bodyHeight is what the title line, the key line and their rules leave.
-func (m *screens) bodyHeight() int { return max(m.height-4, 1) }
-
 // View implements tea.Model. The frame has the size of the terminal whatever is in
 // it.
 func (m *screens) View() string {
 	if m.over || m.width < 1 {
 		return ""
 	}
-	rule := m.t.faint.Render(strings.Repeat("─", m.width))
-	out := []string{m.header(), rule}
-	body := m.body()
-	for i := range m.bodyHeight() {
-		l := ""
-		if i < len(body) {
-			l = ansi.Truncate(body[i], m.width, "…")
-		}
-		out = append(out, l)
-	}
-	keys := m.t.faint.Render(ansi.Truncate(" "+m.keyLine(), m.width, "…"))
-	return strings.Join(append(out, rule, keys), "\n")
+	return m.t.frame(m.area, m.header(), m.keyLine(), m.body())
 }
 
 func (m *screens) body() []string {
 	if m.help != nil {
-		return m.indent(m.help.window(m.bodyHeight()))
+		return indent(m.help.window(m.bodyHeight()))
 	}
 	switch m.stage {
 	case stageAsk:
-		return m.indent(m.askBody())
+		return indent(m.askBody())
 	case stageReview:
 		return m.reviewBody()
 	case stageApply:
-		return m.indent(m.applyBody())
+		return indent(m.applyBody())
 	default:
 		return m.checkBody()
 	}
-}
-
-func (m *screens) indent(lines []string) []string {
-	out := make([]string, len(lines))
-	for i, l := range lines {
-		if l != "" {
-			out[i] = strings.Repeat(" ", margin) + l
-		}
-	}
-	return out
 }
 
 // keyLine names the keys that do something now.
@@ -120,13 +90,7 @@ func (m *screens) busy() []string {
 	if m.waiting != "" {
 		what = m.waiting
 	}
-	return []string{m.spinner() + " " + what}
-}
-
-var spinnerFrames = []rune("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
-
-func (m *screens) spinner() string {
-	return m.t.accent.Render(string(spinnerFrames[m.frame%len(spinnerFrames)]))
+	return []string{m.t.spinner(m.frame) + " " + what}
 }
 
 // checkHeight is the place for findings on the first screen.
@@ -139,7 +103,7 @@ func (m *screens) checkBody() []string {
 	}
 	out = append(out, m.found.window(m.checkHeight())...)
 	if b := m.busy(); b != nil {
-		return append(append(out, ""), m.indent(b)...)
+		return append(append(out, ""), indent(b)...)
 	}
 	if n := m.found.below(m.checkHeight()); n > 0 {
 		return append(out, m.t.faint.Render("  "+m.u.T("screen.more", n)))
@@ -197,7 +161,7 @@ func (m *screens) reviewBody() []string {
 	}
 	gap := max(m.inner()-ansi.StringWidth(head)-ansi.StringWidth(where), 2)
 	out := []string{"  " + m.t.bold.Render(head) + strings.Repeat(" ", gap) + m.t.faint.Render(where)}
-	return append(out, m.indent(m.view.window(h))...)
+	return append(out, indent(m.view.window(h))...)
 }
 
 func percent(n, of int) int {

@@ -58,7 +58,7 @@ func (m *screens) progress(p wizard.Progress) {
 func (m *screens) stepLine(s step, t theme) string {
 	switch s.state {
 	case stepBegun:
-		return "  " + t.accent.Render(string(spinnerFrames[m.frame%len(spinnerFrames)])) + " " + s.text
+		return "  " + t.spinner(m.frame) + " " + s.text
 	case stepDone:
 		return "  " + t.ok.Render(signOK) + " " + s.text
 	case stepUndone:

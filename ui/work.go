@@ -14,7 +14,6 @@ import (
 	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
-	"github.com/charmbracelet/x/ansi"
 
 	"github.com/clawsetup/clawsetup/wizard"
 	"github.com/clawsetup/clawsetup/wizard/hint"
@@ -178,8 +177,7 @@ type workMsg struct{}
 
 // draw shows the steps on the full screen until the work is done.
 func (w *work) draw(ctx context.Context, cancel func(), done chan error) error {
-	width, height := size(w.u.o.Out)
-	m := &workScreen{work: w, t: newTheme(w.u.o.Out, w.u.monochrome(), true), width: width, height: height, cancel: cancel}
+	m := &workScreen{work: w, t: newTheme(w.u.o.Out, w.u.monochrome(), true), area: size(w.u.o.Out), cancel: cancel}
 	p := tea.NewProgram(m, tea.WithAltScreen(), tea.WithInput(w.u.o.In), tea.WithOutput(w.u.o.Out), tea.WithoutSignalHandler(), tea.WithContext(context.WithoutCancel(ctx)))
 	w.u.screen.Store(p)
 	defer w.u.screen.Store(nil)
@@ -209,12 +207,12 @@ func (w *work) draw(ctx context.Context, cancel func(), done chan error) error {
 // workScreen is the full screen of work, a tea.Model.
 type workScreen struct {
 	*work
-	t             theme
-	width, height int
-	frame         int
-	leaving       bool
-	waiting       string
-	cancel        func()
+	area
+	t       theme
+	frame   int
+	leaving bool
+	waiting string
+	cancel  func()
 }
 
 // Init implements tea.Model.
@@ -224,7 +222,7 @@ func (m *workScreen) Init() tea.Cmd { return tick(nil) }
 func (m *workScreen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
-		m.width, m.height = msg.Width, msg.Height
+		m.area = area{msg.Width, msg.Height}
 	case tickMsg:
 		m.frame++
 		return m, tick(nil)
@@ -248,7 +246,6 @@ func (m *workScreen) View() string {
 	if m.width < 1 {
 		return ""
 	}
-	rule := m.t.faint.Render(strings.Repeat("─", m.width))
 	keys, head := m.u.T("keys.work"), m.u.T("work."+m.title)
 	if m.leaving {
 		keys, head = m.u.T("keys.leaving"), m.u.T("work.leaving")
@@ -256,18 +253,9 @@ func (m *workScreen) View() string {
 	if m.waiting != "" {
 		head = m.waiting
 	}
-	height := max(m.height-6, 1)
-	out := []string{" " + m.t.title.Render("clawsetup "+m.title), rule, "  " + m.t.bold.Render(head), ""}
 	list := m.lines()
-	out = append(out, list[max(len(list)-height, 0):]...)
-	for len(out) < m.height-2 {
-		out = append(out, "")
-	}
-	out = append(out, rule, m.t.faint.Render(" "+keys))
-	for i := range out {
-		out[i] = ansi.Truncate(out[i], m.width, "…")
-	}
-	return strings.Join(out, "\n")
+	body := append([]string{"  " + m.t.bold.Render(head), ""}, list[max(len(list)-max(m.bodyHeight()-2, 1), 0):]...)
+	return m.t.frame(m.area, " "+m.t.title.Render("clawsetup "+m.title), keys, body)
 }
 
 func (m *workScreen) lines() []string {
@@ -279,7 +267,7 @@ func (m *workScreen) lines() []string {
 		if s.progress.ID != "layer" {
 			line = m.u.progressLine(m.t, s.progress)
 			if s.state == stepBegun {
-				line = "  " + m.t.accent.Render(string(spinnerFrames[m.frame%len(spinnerFrames)])) + " " + s.text
+				line = "  " + m.t.spinner(m.frame) + " " + s.text
 			}
 		}
 		out = append(out, line)

@@ -485,7 +485,7 @@ func showWork(t *testing.T, o Options, width, height int) *workShow {
 	u, _, _ := testUI(t, o, map[string]string{"HOME": "/home/anna"})
 	u.mode = FullScreen
 	s := &workShow{t: t, w: &work{u: u, title: "up"}}
-	m := &workScreen{work: s.w, t: newTheme(io.Discard, true, true), width: width, height: height, cancel: func() { s.stops++ }}
+	m := &workScreen{work: s.w, t: newTheme(io.Discard, true, true), area: area{width, height}, cancel: func() { s.stops++ }}
 	s.p = tea.NewProgram(m, tea.WithInput(nil), tea.WithOutput(io.Discard), tea.WithoutSignalHandler(), tea.WithFilter(func(_ tea.Model, msg tea.Msg) tea.Msg {
 		if c, ok := msg.(peek); ok {
 			c <- m.View()

@@ -36,20 +36,28 @@ func (w *Wizard) History(ctx context.Context) (*History, error) {
 		}
 		return nil, hint.With(fmt.Errorf("%w in %s", journal.ErrNoJournal, w.Paths.State), "run-init")
 	}
-	h := &History{}
 	var keys *journal.Keys
 	var anchor journal.Anchor
-	if h.vault, h.KeysErr = w.existingVault(ctx); h.KeysErr == nil {
-		keys, anchor = &h.vault.keys, storeAnchor{h.vault.store}
-		if h.snaps, err = journal.OpenSnapshots(w.Disk, w.Paths.State, *keys); err != nil {
+	var snaps *journal.Snapshots
+	v, keysErr := w.existingVault(ctx)
+	if keysErr == nil {
+		keys, anchor = &v.keys, storeAnchor{v.store}
+		if snaps, err = journal.OpenSnapshots(w.Disk, w.Paths.State, *keys); err != nil {
 			return nil, err
 		}
 	}
-	if h.log, err = journal.OpenReadOnly(ctx, w.Disk, w.Paths.State, keys, anchor); err != nil {
+	log, err := journal.OpenReadOnly(ctx, w.Disk, w.Paths.State, keys, anchor)
+	if err != nil {
 		return nil, err
 	}
-	h.Report = h.log.Report()
+	h := NewHistory(log, snaps, keysErr)
+	h.vault = v
 	return h, nil
+}
+
+// NewHistory is an open journal and its snapshots; keysErr is why there are none.
+func NewHistory(log *journal.Log, snaps *journal.Snapshots, keysErr error) *History {
+	return &History{Report: log.Report(), KeysErr: keysErr, log: log, snaps: snaps}
 }
 
 // journalGone tells whether the store of the present set-up knows a journal that is
@@ -64,13 +72,13 @@ func (w *Wizard) journalGone(ctx context.Context) error {
 
 // MissingSnapshots counts the contents of files that records refer to and that are
 // not there; without the keys it cannot tell, and says so.
-func (h *History) MissingSnapshots() (int, error) {
+func (h *History) MissingSnapshots(ctx context.Context) (int, error) {
 	if h.KeysErr != nil {
 		return 0, h.KeysErr
 	}
 	missing := 0
 	for r, err := range h.Records() {
-		if err != nil {
+		if err = errors.Join(err, ctx.Err()); err != nil {
 			return missing, err
 		}
 		for _, f := range r.Files {
@@ -89,6 +97,18 @@ func (h *History) MissingSnapshots() (int, error) {
 
 // Records yields the records in order, oldest first.
 func (h *History) Records() iter.Seq2[journal.Record, error] { return h.log.Records(1) }
+
+// Between yields the records from number from to number to, oldest first. What is
+// wrong with the journal follows on its last record.
+func (h *History) Between(from, to uint64) iter.Seq2[journal.Record, error] {
+	return func(yield func(journal.Record, error) bool) {
+		for r, err := range h.log.Records(from) {
+			if !yield(r, err) || err != nil || r.Seq == to && to < h.Report.Records {
+				return
+			}
+		}
+	}
+}
 
 func (h *History) all() ([]journal.Record, error) {
 	var out []journal.Record

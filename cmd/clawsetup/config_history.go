@@ -28,13 +28,33 @@ func (a *app) configHistoryCommand(u *ui.UI) *cobra.Command {
 	c := &cobra.Command{
 		Use: "config-history", Short: u.T("cmd.config-history.short"), Long: u.T("cmd.config-history.long"),
 		Args: usageArgs(cobra.NoArgs),
-		RunE: func(c *cobra.Command, _ []string) error { return a.runList(c.Context(), o) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if u := a.ui(ui.Options{JSON: o.json}); u.Mode() == ui.FullScreen && o.limit == 0 && o.since == "" {
+				return u.Browse(c.Context(), past{a.wizard(u)}, o.all)
+			}
+			return a.runList(c.Context(), o)
+		},
 	}
 	o.bind(c, u)
 	c.AddCommand(
 		a.historyList(u), a.historyShow(u), a.historyDiff(u), a.historyVerify(u), a.historyRollback(u), a.historyExport(u),
 	)
 	return c
+}
+
+// past is where the browser finds the journal of this host.
+type past struct{ *wizard.Wizard }
+
+// Open implements ui.Past.
+func (p past) Open(ctx context.Context) (*wizard.History, error) { return p.History(ctx) }
+
+// Rollback implements ui.Past.
+func (p past) Rollback(ctx context.Context, seq uint64) (wizard.Session, error) {
+	s, err := p.NewRollback(ctx, seq, false)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 func (o *listOptions) bind(c *cobra.Command, u *ui.UI) {
@@ -218,7 +238,7 @@ func (a *app) runVerify(ctx context.Context, asJSON bool) error {
 	}
 	missing := 0
 	if h.KeysErr == nil && !h.Report.Failed() {
-		if missing, err = h.MissingSnapshots(); err != nil {
+		if missing, err = h.MissingSnapshots(ctx); err != nil {
 			return err
 		}
 	}
