@@ -109,41 +109,48 @@ func TestGoldenBrowser(t *testing.T) {
 
 func TestGoldenScreens(t *testing.T) {
 	for _, lang := range []string{english, russian} {
-		synctest.Test(t, func(t *testing.T) {
-			s := open(t, goldenFake(), Options{Lang: lang}, 80, 24)
-			shot := func(name string) {
-				t.Helper()
-				s.pause()
-				golden(t, lang+"-80x24-"+name, s.view())
-			}
-			shot("1-check")
-			s.typ(enter)
-			s.typ("wrong" + enter)
-			shot("2-key-refused")
-			s.typ(canary)
-			shot("3-key")
-			s.typ(enter)
-			shot("4-models")
-			s.typ(enter)
-			s.typ("?")
-			shot("5-help")
-			s.typ(enter)
-			s.typ(enter)
-			shot("6-trust")
-			s.typ(enter)
-			shot("7-port")
-			s.typ(enter)
-			shot("8-review")
-			s.s.onApply = func(_ context.Context, report func(wizard.Progress)) error {
-				report(wizard.Progress{ID: "secret", Args: []any{"cloudru_api_key", "keyring"}, State: wizard.Durable})
-				report(wizard.Progress{ID: "file", Args: []any{s.s.plan.Changes[0].Path}, State: wizard.Begun})
-				time.Sleep(100 * time.Millisecond)
-				return nil
-			}
-			s.typ("a")
-			golden(t, lang+"-80x24-9-apply", s.view())
-			s.pause()
-			s.wait()
-		})
+		for _, at := range [][2]int{{80, 24}, {120, 40}} {
+			synctest.Test(t, func(t *testing.T) { goldenScreens(t, lang, at[0], at[1]) })
+		}
 	}
+}
+
+// goldenScreens is one run of the wizard in a language and a size.
+func goldenScreens(t *testing.T, lang string, width, height int) {
+	t.Helper()
+	s := open(t, goldenFake(), Options{Lang: lang}, width, height)
+	prefix := fmt.Sprintf("%s-%dx%d-", lang, width, height)
+	shot := func(name string) {
+		t.Helper()
+		s.pause()
+		golden(t, prefix+name, s.view())
+	}
+	shot("1-check")
+	s.typ(enter)
+	s.typ("wrong" + enter)
+	shot("2-key-refused")
+	s.typ(canary)
+	shot("3-key")
+	s.typ(enter)
+	shot("4-models")
+	s.typ(enter)
+	s.typ("?")
+	shot("5-help")
+	s.typ(enter)
+	s.typ(enter)
+	shot("6-trust")
+	s.typ(enter)
+	shot("7-port")
+	s.typ(enter)
+	shot("8-review")
+	s.s.onApply = func(_ context.Context, report func(wizard.Progress)) error {
+		report(wizard.Progress{ID: "secret", Args: []any{"cloudru_api_key", "keyring"}, State: wizard.Durable})
+		report(wizard.Progress{ID: "file", Args: []any{s.s.plan.Changes[0].Path}, State: wizard.Begun})
+		time.Sleep(100 * time.Millisecond)
+		return nil
+	}
+	s.typ("a")
+	golden(t, prefix+"9-apply", s.view())
+	s.pause()
+	s.wait()
 }
