@@ -20,8 +20,9 @@ import (
 	"golang.org/x/term"
 )
 
-// patience is how long a test waits for the program.
-const patience = 10 * time.Second
+// patience is how long a test waits for the program, on a machine that is busy with
+// something else.
+const patience = time.Minute
 
 // Term is a program that runs on a pseudo-terminal.
 type Term struct {

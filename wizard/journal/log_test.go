@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -129,7 +130,11 @@ func TestReadingNoticesLaterChanges(t *testing.T) {
 func TestReadOnlyOfADamagedJournal(t *testing.T) {
 	f := sealedFixture(t)
 	bad := f.read(f.path())
-	bad[len(bad)-10] ^= 1 // in the last record
+	// A digit of the last record's seal becomes another digit.
+	digit := &bad[len(bad)-10]
+	if *digit = '0'; bytes.Equal(bad, f.read(f.path())) {
+		*digit = '1'
+	}
 	f.write(f.path(), bad)
 	l, err := OpenReadOnly(t.Context(), f.disk, f.dir, &f.keys, f.anchor)
 	if err != nil {
