@@ -30,8 +30,8 @@ func (s *InitSession) planObsolete(_ context.Context, p *planner) error {
 
 // withoutObsolete takes what an earlier run wrote, and settings has no use for, out
 // of current: the keys of the other contract, and list entries of ours. The
-// operator's earlier values come back.
-func withoutObsolete(path string, current []byte, settings []openclaw.Setting, p *planner) ([]byte, []openclaw.Edit, error) {
+// operator's earlier values come back, but for keys that he keeps as they are now.
+func withoutObsolete(path string, current []byte, settings []openclaw.Setting, kept []string, p *planner) ([]byte, []openclaw.Edit, error) {
 	i := slices.IndexFunc(p.past, func(t touched) bool { return t.first.Path == path })
 	if i < 0 || current == nil || p.past[i].last.After == "" {
 		return current, nil, nil
@@ -48,7 +48,7 @@ func withoutObsolete(path string, current []byte, settings []openclaw.Setting, p
 	var obsolete [][]string
 	for _, k := range keyPaths(t.keys) {
 		seen := func(o []string) bool { return slices.Equal(o, k) }
-		if slices.ContainsFunc(obsolete, seen) || openclaw.IsStamp(k) {
+		if slices.ContainsFunc(obsolete, seen) || openclaw.IsStamp(k) || slices.Contains(kept, joinPath(k)) {
 			continue
 		}
 		i := slices.IndexFunc(settings, func(s openclaw.Setting) bool { return slices.Equal(s.Path, k) })

@@ -45,7 +45,7 @@ func (s *InitSession) mergeOpenClaw(ctx context.Context, d *agentDraft, p *plann
 	if err := s.leaveKept(d, current); err != nil {
 		return err
 	}
-	base, dropped, err := withoutObsolete(path, current, d.settings, p)
+	base, dropped, err := withoutObsolete(path, current, d.settings, d.kept, p)
 	if err != nil {
 		return err
 	}
