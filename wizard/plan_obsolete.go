@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"reflect"
 	"slices"
 
 	"github.com/clawsetup/clawsetup/wizard/journal"
@@ -52,7 +53,11 @@ func withoutObsolete(path string, current []byte, settings []openclaw.Setting, k
 			continue
 		}
 		i := slices.IndexFunc(settings, func(s openclaw.Setting) bool { return slices.Equal(s.Path, k) })
-		if i < 0 || settings[i].Append && stale(settings[i], before, applied) {
+		switch {
+		case i >= 0 && !(settings[i].Append && stale(settings[i], before, applied)):
+		case i < 0 && !openclaw.Ours(k) && edited(current, applied, k):
+			// Somebody else's word came after ours.
+		default:
 			obsolete = append(obsolete, k)
 		}
 	}
@@ -60,6 +65,26 @@ func withoutObsolete(path string, current []byte, settings []openclaw.Setting, k
 		return current, nil, nil
 	}
 	return openclaw.Revert(current, applied, before, obsolete)
+}
+
+// edited tells whether a value that is no list, of which we only take our own entries, is
+// another than what we wrote.
+func edited(current, applied []byte, path []string) bool {
+	now, wrote := value(current, path), value(applied, path)
+	if _, isList := now.([]any); isList {
+		return false
+	}
+	return !reflect.DeepEqual(now, wrote)
+}
+
+// value is nil when there is none.
+func value(b []byte, path []string) any {
+	doc, err := json5.Parse(b)
+	if err != nil {
+		return nil
+	}
+	v, _ := doc.Get(path)
+	return v
 }
 
 // snapshot is nil when there was no file.

@@ -92,7 +92,7 @@ func conflicts(edits []openclaw.Edit, settings []openclaw.Setting, v *vault, las
 	var out []conflict
 	for _, e := range edits {
 		i := slices.IndexFunc(settings, func(o openclaw.Setting) bool { return slices.Equal(o.Path, e.Path) })
-		if i < 0 || settings[i].Append || settings[i].Ours() || e.Old == nil {
+		if i < 0 || settings[i].Append || openclaw.Ours(e.Path) || e.Old == nil {
 			continue
 		}
 		path := joinPath(e.Path)

@@ -64,10 +64,10 @@ func Unknown(p Params) []Setting {
 	return unknown
 }
 
-// Ours tells whether the key is below a name of our own: what stands there is ours to
+// Ours tells whether a key is below a name of our own: what stands there is ours to
 // put right, whoever changed it.
-func (s Setting) Ours() bool {
-	return slices.Contains(s.Path, BackendID) || slices.Contains(s.Path, SecretProvider)
+func Ours(path []string) bool {
+	return slices.Contains(path, BackendID) || slices.Contains(path, SecretProvider)
 }
 
 func path(dotted string) []string { return strings.Split(dotted, ".") }
