@@ -54,10 +54,10 @@ func withoutObsolete(path string, current []byte, settings []openclaw.Setting, k
 		}
 		i := slices.IndexFunc(settings, func(s openclaw.Setting) bool { return slices.Equal(s.Path, k) })
 		switch {
-		case i >= 0 && !(settings[i].Append && stale(settings[i], before, applied)):
-		case i < 0 && !openclaw.Ours(k) && edited(current, applied, k):
-			// Somebody else's word came after ours.
-		default:
+		case i >= 0 && settings[i].Append && stale(settings[i], before, applied):
+			obsolete = append(obsolete, k)
+		case i < 0 && (openclaw.Ours(k) || !edited(current, applied, k)):
+			// Else somebody else's word came after ours.
 			obsolete = append(obsolete, k)
 		}
 	}
