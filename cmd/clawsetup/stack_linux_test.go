@@ -230,7 +230,9 @@ func TestInitStartsTheStack(t *testing.T) {
 	c.Env = append(c.Env, "CI=1")
 	term, err := ptytest.Start(c, 80, 40)
 	check(t, err)
-	for _, step := range []string{"API key", "Which models", "Where are the secrets", "proxy image", "Port of the proxy", "How is OpenClaw"} {
+	check(t, term.Expect("What is to be changed?"))
+	check(t, term.Type("all\r"))
+	for _, step := range []string{"cloud.ru API key", "Which models", "Where are the secrets", "proxy image", "Port of the proxy", "How is OpenClaw"} {
 		if err := term.Expect(step); err != nil {
 			t.Fatalf("%v\n%s", err, term.Screen())
 		}
