@@ -75,4 +75,5 @@ var openclawEnglish = map[string]string{
 	"note.openclaw-contract-plugin":  "openclaw.json is written for OpenClaw {0} with a backend of our own (plugin): since 2026.8 cliBackends is refused",
 	"note.openclaw-contract-builtin": "openclaw.json is written for OpenClaw {0} with its own claude-cli backend (builtin)",
 	"note.openclaw-contract-legacy":  "openclaw.json is written for OpenClaw {0} with cliBackends (legacy): it knows no backends of plugins",
+	"note.drift-unreadable":          "whether {0} was edited was not checked: it cannot be read",
 }

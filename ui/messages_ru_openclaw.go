@@ -75,4 +75,5 @@ var openclawRussian = map[string]string{ //nolint:gosec // G101: words about sec
 	"note.openclaw-contract-plugin":  "openclaw.json написан для OpenClaw {0} с нашим бэкендом (plugin): с 2026.8 cliBackends не принимается",
 	"note.openclaw-contract-builtin": "openclaw.json написан для OpenClaw {0} с её бэкендом claude-cli (builtin)",
 	"note.openclaw-contract-legacy":  "openclaw.json написан для OpenClaw {0} с cliBackends (legacy): бэкендов плагинов она не знает",
+	"note.drift-unreadable":          "правили ли {0}, не проверено: файл не читается",
 }

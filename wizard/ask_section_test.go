@@ -140,3 +140,19 @@ func TestRepair(t *testing.T) {
 		t.Errorf("%d files are recorded as repaired", repaired)
 	}
 }
+
+// TestDriftUnreadable: a file that cannot be looked at is not checked, and hides no other.
+func TestDriftUnreadable(t *testing.T) {
+	h := newHost(t)
+	h.mustInit(nil)
+	must(t, os.Remove(h.path("config/clawsetup/seccomp.json")))
+	must(t, os.Mkdir(h.path("config/clawsetup/seccomp.json"), 0o700))
+	must(t, os.Remove(h.path("config/clawsetup/.env")))
+	got := map[string]wizard.State{}
+	for _, n := range h.again().Preflight(context.Background()) {
+		got[n.ID] = n.State
+	}
+	if state, said := got["drift-unreadable"]; !said || state != wizard.NotChecked || got["setup-drift"] != wizard.Attention {
+		t.Errorf("%v", got)
+	}
+}

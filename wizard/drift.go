@@ -14,12 +14,16 @@ type standingFile struct {
 	path string
 	// shared is true where only some settings are ours.
 	shared bool
-	// edited is true when somebody else changed it, or took it away.
+	// removed is true when clawsetup took it away, which is what was written then.
+	removed bool
+	// edited is true when somebody else changed it, took it away, or put it back.
 	edited bool
+	// err is why it could not be looked at.
+	err error
 }
 
 // standing compares the files with what the journal says was written to them last
-// (T-02). Files that were taken back since are none of them.
+// (T-02).
 func (w *Wizard) standing(ctx context.Context) ([]standingFile, error) {
 	h, records, err := w.records(ctx)
 	if err != nil {
@@ -27,14 +31,12 @@ func (w *Wizard) standing(ctx context.Context) ([]standingFile, error) {
 	}
 	var out []standingFile
 	for _, t := range touchedSince(records, journal.Record{}) {
-		if t.last.After == "" {
-			continue
+		f := standingFile{path: t.first.Path, shared: t.shared, removed: t.last.After == ""}
+		now, err := w.Disk.Read(f.path, largestFile)
+		if f.err = err; err == nil {
+			f.edited = w.digest(h.vault, now, t.last.After) != t.last.After
 		}
-		now, err := w.Disk.Read(t.first.Path, largestFile)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, standingFile{t.first.Path, t.shared, w.digest(h.vault, now, t.last.After) != t.last.After})
+		out = append(out, f)
 	}
 	return out, nil
 }
@@ -51,7 +53,11 @@ func (s *InitSession) driftNotes(ctx context.Context) []Note {
 	}
 	var out []Note
 	for _, f := range files {
-		if f.edited && !f.shared && f.path != s.w.Paths.SetupFile() {
+		switch {
+		case f.shared || f.removed || f.path == s.w.Paths.SetupFile():
+		case f.err != nil:
+			out = append(out, Note{ID: "drift-unreadable", State: NotChecked, Args: []any{f.path}})
+		case f.edited:
 			out = append(out, Note{ID: "setup-drift", State: Attention, Args: []any{f.path}})
 		}
 	}

@@ -7,8 +7,10 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/wizard/hint"
 	"github.com/clawsetup/clawsetup/wizard/journal"
+	"github.com/clawsetup/clawsetup/wizard/openclaw"
 )
 
 // ErrNoRollback says that a record is no state of the set-up to go back to.
@@ -95,6 +97,9 @@ func (s *RollbackSession) Plan(ctx context.Context) (*Plan, error) {
 	if p.plan.Empty() {
 		return p.plan, nil
 	}
+	if err := s.gatewayToken(ctx, p); err != nil {
+		return nil, err
+	}
 	p.plan.details = map[journal.Event]map[string]string{
 		journal.ConfigRolledBack: {"to": strconv.FormatUint(s.seq, 10)},
 	}
@@ -105,6 +110,30 @@ func (s *RollbackSession) Plan(ctx context.Context) (*Plan, error) {
 	}
 	p.plan.Next = s.w.nextSteps()
 	return p.plan, nil
+}
+
+// gatewayToken makes a new token where the older openclaw.json asks for one that was
+// forgotten since: OpenClaw's gateway would not start without.
+func (s *RollbackSession) gatewayToken(ctx context.Context, p *planner) error {
+	for _, c := range p.plan.Changes {
+		if !c.After.Exists {
+			continue
+		}
+		if asks, err := openclaw.AsksForGatewayToken(c.After.Data); err != nil || !asks {
+			continue
+		}
+		dir := s.setup.StackDir(s.w.Paths)
+		store := s.w.store(s.setup.Store, dir)
+		if _, err := store.Get(ctx, secrets.GatewayToken); !errors.Is(err, secrets.ErrNotFound) {
+			return err
+		}
+		token, err := secrets.NewToken()
+		if err != nil {
+			return err
+		}
+		return p.secret(ctx, store, dir, secrets.GatewayToken, token, journal.SecretStored, journal.SecretStored)
+	}
+	return nil
 }
 
 // adapt keeps an older setup.yaml true.

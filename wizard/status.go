@@ -75,6 +75,8 @@ func (w *Wizard) Status(ctx context.Context) (*Status, error) {
 		return nil, err
 	}
 	defer func() { _ = e.Close() }()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	agent := make(chan []proof.Result, 1)
 	go func() { agent <- w.agentProofs(ctx, *s) }()
 	out, err := w.statusOf(ctx, *s, e)
@@ -305,6 +307,9 @@ func (r *running) written(ctx context.Context) ([]proof.Result, error) {
 		changed, ours := watched[f.path]
 		if !ours {
 			continue
+		}
+		if f.err != nil {
+			return nil, f.err
 		}
 		p := proof.Result{Control: "T-02", Rule: "files-as-written"}
 		if f.edited {
