@@ -152,7 +152,7 @@ type uses struct {
 // that stands in the sources as a string of its own.
 var families = []string{
 	"note.", "hint.", "event.", "option.", "progress.", "busy.", "state.", "step.", "action.", "why.", "column.",
-	"keys.", "flag.", "cmd.", "q.", "done.", "reason.", "heading.",
+	"keys.", "flag.", "cmd.", "q.", "done.", "reason.", "heading.", "check.",
 }
 
 func TestMessagesUsed(t *testing.T) {
@@ -193,7 +193,7 @@ func (u *uses) said(tail string) bool {
 	switch {
 	case u.literals[tail], u.literals[strings.ReplaceAll(tail, "-", "_")]:
 		return true
-	case rest == "title", rest == "help", rest == "short":
+	case rest == "title", rest == "help", rest == "short", rest == "why":
 		return u.literals[first]
 	default:
 		return u.literals[first] && u.literals[rest]

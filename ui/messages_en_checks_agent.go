@@ -1,0 +1,4 @@
+package ui
+
+// checksAgentEnglish are what doctor asks, under check.<id>, and why, under check.<id>.why.
+var checksAgentEnglish = map[string]string{}

@@ -1,0 +1,3 @@
+package doctor
+
+func claudeChecks() []Check { return nil }

@@ -1,0 +1,3 @@
+package doctor
+
+func mcpChecks() []Check { return nil }

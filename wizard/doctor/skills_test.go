@@ -1,0 +1,3 @@
+package doctor
+
+var skillPairs = map[string]pair{}
