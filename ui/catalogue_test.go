@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/charmbracelet/x/ansi"
+
+	"github.com/clawsetup/clawsetup/wizard/doctor"
 )
 
 func TestExpand(t *testing.T) {
@@ -152,7 +154,7 @@ type uses struct {
 // that stands in the sources as a string of its own.
 var families = []string{
 	"note.", "hint.", "event.", "option.", "progress.", "busy.", "state.", "step.", "action.", "why.", "column.",
-	"keys.", "flag.", "cmd.", "q.", "done.", "reason.", "heading.", "check.",
+	"keys.", "flag.", "cmd.", "q.", "done.", "reason.", "heading.",
 }
 
 func TestMessagesUsed(t *testing.T) {
@@ -170,6 +172,27 @@ func TestMessagesUsed(t *testing.T) {
 	}
 }
 
+// Every check of doctor has its words: what it asks, and why.
+func TestChecksHaveWords(t *testing.T) {
+	for _, c := range doctor.Catalogue() {
+		for _, lang := range []string{english, russian} {
+			for _, id := range []string{"check." + c.ID, "check." + c.ID + ".why"} {
+				if _, ok := message(lang, id); !ok {
+					t.Errorf("%s: there is no message %q", lang, id)
+				}
+			}
+			if w := ansi.StringWidth(expandID(lang, "check."+c.ID)); w > 76 {
+				t.Errorf("%s: the title of %s is %d cells wide", lang, c.ID, w)
+			}
+		}
+	}
+}
+
+func expandID(lang, id string) string {
+	msg, _ := message(lang, id)
+	return msg
+}
+
 func (u *uses) used(id string) bool {
 	if _, ok := u.ids[id]; ok || u.literals[id] {
 		return true
@@ -178,6 +201,10 @@ func (u *uses) used(id string) bool {
 		if tail, ok := strings.CutPrefix(id, p); ok && u.said(tail) {
 			return true
 		}
+	}
+	if tail, ok := strings.CutPrefix(id, "check."); ok {
+		_, known := doctor.Find(strings.TrimSuffix(tail, ".why"))
+		return known
 	}
 	for _, f := range families {
 		if tail, ok := strings.CutPrefix(id, f); ok && u.said(tail) {
@@ -193,7 +220,7 @@ func (u *uses) said(tail string) bool {
 	switch {
 	case u.literals[tail], u.literals[strings.ReplaceAll(tail, "-", "_")]:
 		return true
-	case rest == "title", rest == "help", rest == "short", rest == "why":
+	case rest == "title", rest == "help", rest == "short":
 		return u.literals[first]
 	default:
 		return u.literals[first] && u.literals[rest]
@@ -207,6 +234,9 @@ func scan(t *testing.T) *uses {
 	files := token.NewFileSet()
 	for _, dir := range []string{".", "../cmd", "../wizard", "../secrets"} {
 		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.IsDir() && d.Name() == "doctor" {
+				return fs.SkipDir // its messages go by the ids of the checks
+			}
 			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.Contains(path, "messages_") {
 				return err
 			}
