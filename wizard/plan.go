@@ -6,6 +6,7 @@ import (
 	"io/fs"
 
 	"github.com/clawsetup/clawsetup/secrets"
+	"github.com/clawsetup/clawsetup/wizard/doctor"
 	"github.com/clawsetup/clawsetup/wizard/files"
 	"github.com/clawsetup/clawsetup/wizard/journal"
 )
@@ -17,6 +18,8 @@ type Plan struct {
 	Changes []Change
 	// Secrets are the items to put into a secret store or to forget.
 	Secrets []SecretChange
+	// Ends are processes that nobody waits for and that are ended after the files.
+	Ends []doctor.Process
 	// Consents are the risks that the operator takes by applying.
 	Consents []Note
 	// Notes are findings that are no risk taken: what was kept, relaxed, not checked.
@@ -104,7 +107,7 @@ type SecretChange struct {
 }
 
 // Empty is true when applying would change nothing.
-func (p *Plan) Empty() bool { return len(p.Changes) == 0 && len(p.Secrets) == 0 }
+func (p *Plan) Empty() bool { return len(p.Changes) == 0 && len(p.Secrets) == 0 && len(p.Ends) == 0 }
 
 // MarshalJSON shows the Plan without the content of any file or secret: paths,
 // modes, actions, changed keys and redacted diffs.
@@ -124,11 +127,12 @@ func (p *Plan) MarshalJSON() ([]byte, error) {
 		New   string `json:"new,omitempty"`
 	}
 	out := struct {
-		Changes  []change `json:"changes"`
-		Secrets  []secret `json:"secrets"`
-		Consents []Note   `json:"consents"`
-		Notes    []Note   `json:"notes"`
-	}{Changes: []change{}, Secrets: []secret{}, Consents: p.Consents, Notes: p.Notes}
+		Changes  []change         `json:"changes"`
+		Secrets  []secret         `json:"secrets"`
+		Ends     []doctor.Process `json:"ends,omitempty"`
+		Consents []Note           `json:"consents"`
+		Notes    []Note           `json:"notes"`
+	}{Changes: []change{}, Secrets: []secret{}, Ends: p.Ends, Consents: p.Consents, Notes: p.Notes}
 	for _, c := range p.Changes {
 		out.Changes = append(out.Changes, change{c.Path, c.Action(), modeText(c.Mode()), c.Keys, c.Controls, Diff(c).String()})
 	}

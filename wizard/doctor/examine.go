@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -113,8 +112,9 @@ func ask(ctx context.Context, h *Host, c Check) Result {
 	go func() {
 		a := &answer{check: c}
 		defer func() {
-			if p := recover(); p != nil {
-				a.cannot(c.ID, fmt.Errorf("the check failed: %s", strings.TrimSpace(fmt.Sprint(p))))
+			if recover() != nil {
+				// What it failed with may hold anything.
+				a = &answer{check: c, gaps: []Gap{{Where: c.ID, Why: "the check itself failed: please report it"}}}
 			}
 			done <- a.result()
 		}()

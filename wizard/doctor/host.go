@@ -48,6 +48,9 @@ type Host struct {
 
 	// Made is what clawsetup knows of an installation of its own; nil for another.
 	Made *Made
+	// SetupFile is where its set-up would be, SetupErr why that cannot be read.
+	SetupFile string
+	SetupErr  error
 
 	mu    sync.Mutex
 	reads map[string]*reading

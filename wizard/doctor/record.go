@@ -35,8 +35,11 @@ func recordChecks() []Check {
 
 // setupMade: nobody keeps a record of an installation that was made by hand.
 func setupMade(_ context.Context, h *Host, a *answer) {
-	a.saw("setup.yaml")
-	if h.Made == nil {
+	a.saw(h.SetupFile)
+	switch {
+	case h.SetupErr != nil:
+		a.found(Location{Path: h.SetupFile}, "it cannot be read as a set-up: %s", text.Clean(h.SetupErr.Error(), 200))
+	case h.Made == nil:
 		a.found(Location{}, "this installation was not made by clawsetup: nobody records who changes it")
 	}
 }

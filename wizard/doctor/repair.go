@@ -22,9 +22,9 @@ type Repair struct {
 
 // Process names one process so that another one under the same number is not meant.
 type Process struct {
-	PID int
+	PID int `json:"pid"`
 	// Start is when it began, in the kernel's units.
-	Start string
+	Start string `json:"-"`
 	// Program is what it runs, fit to be shown.
-	Program string
+	Program string `json:"program"`
 }

@@ -76,7 +76,7 @@ func newScene(t *testing.T) *scene {
 		},
 		API:       "https://foundation-models.api.cloud.ru/v1",
 		Handshake: func(context.Context, string) (Handshake, error) { return s.shaken, s.shakeErr },
-		Made:      s.made(),
+		Made:      s.made(), SetupFile: s.path(".config/clawsetup/setup.yaml"),
 	}
 	s.populate()
 	return s

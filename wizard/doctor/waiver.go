@@ -61,6 +61,23 @@ func (w Waiver) Valid() error {
 	return nil
 }
 
+// Acceptable refuses a new waiver that does not hold now, or for too long.
+func (w Waiver) Acceptable(now time.Time) error {
+	if err := w.Valid(); err != nil {
+		return err
+	}
+	end, err := time.Parse(time.DateOnly, w.Expires)
+	switch {
+	case err != nil:
+		return err
+	case !now.Before(end):
+		return fmt.Errorf("expires: %s is over already", w.Expires)
+	case end.Sub(now) > longestWaiver:
+		return fmt.Errorf("expires: %s is more than a year away: nobody would look at it again", w.Expires)
+	}
+	return nil
+}
+
 // covers tells whether a waiver holds for a finding now. One that is to hold for more
 // than a year from now on does not hold at all: nobody would look at it again.
 func (w Waiver) covers(id string, f Finding, now time.Time) bool {
