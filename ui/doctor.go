@@ -50,7 +50,35 @@ func (u *UI) area(r *doctor.Report, area doctor.Area, all bool) {
 	w.printf("\n%s  %s\n", t.title.Render(u.T("area."+string(area))), t.faint.Render(u.T("doctor.area", counts[doctor.OK], counts[doctor.Found], counts[doctor.NotChecked])))
 	slices.SortStableFunc(shown, func(a, b doctor.Result) int { return rank(b) - rank(a) })
 	for _, c := range shown {
-		u.result(c)
+		if c.Outcome != doctor.NotChecked {
+			u.result(c)
+		}
+	}
+	u.notChecked(shown)
+}
+
+// notChecked lists what could not be looked at: checks with the same reason together.
+func (u *UI) notChecked(results []doctor.Result) {
+	w := u.report
+	var reasons []string
+	ids := map[string][]string{}
+	for _, c := range results {
+		if c.Outcome != doctor.NotChecked {
+			continue
+		}
+		var parts []string
+		for _, g := range c.Gaps[:min(len(c.Gaps), mostShown)] {
+			parts = append(parts, u.path(g.Where)+": "+g.Why)
+		}
+		reason := text.Clean(strings.Join(parts, "; "), widestArg)
+		if ids[reason] == nil {
+			reasons = append(reasons, reason)
+		}
+		ids[reason] = append(ids[reason], c.Check.ID)
+	}
+	for _, reason := range reasons {
+		w.lines(hangLines("  "+w.theme.faint.Render(signOpen)+" ", u.T("doctor.not-checked")+" "+strings.Join(ids[reason], ", "), w.width))
+		w.lines(hangLines("      ", reason, w.width))
 	}
 }
 
@@ -59,8 +87,6 @@ func rank(r doctor.Result) int {
 	switch r.Outcome {
 	case doctor.Found:
 		return 10 + int(r.Severity())
-	case doctor.NotChecked:
-		return 2
 	case doctor.Waived:
 		return 1
 	default:
@@ -107,8 +133,6 @@ func (u *UI) graded(r doctor.Result) string {
 		return t.warn.Render(signWarn)
 	case r.Outcome == doctor.OK:
 		return t.ok.Render(signOK)
-	case r.Outcome == doctor.NotChecked:
-		return t.faint.Render(signOpen)
 	default:
 		return t.faint.Render(signAbsent)
 	}
