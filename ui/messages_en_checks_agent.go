@@ -1,4 +1,46 @@
 package ui
 
 // checksAgentEnglish are what doctor asks, under check.<id>, and why, under check.<id>.why.
-var checksAgentEnglish = map[string]string{}
+var checksAgentEnglish = map[string]string{ //nolint:gosec // G101: words about secrets, not secrets
+	// Claude Code's settings.
+	"check.claude-settings-valid":        "Claude Code can read every settings file",
+	"check.claude-settings-valid.why":    "One wrong value makes Claude Code ignore a user's whole file without a word, and broken managed settings stop it.",
+	"check.claude-settings-ours":         "The agent's Claude Code has the agreed settings",
+	"check.claude-settings-ours.why":     "Tools, hooks, helper and limits of the agent stand in this one file: whoever changes it gives the agent its tools back.",
+	"check.claude-base-url":              "Claude Code talks to the local proxy alone",
+	"check.claude-base-url.why":          "Whoever answers at another address gets the token and every prompt, and decides what the agent reads.",
+	"check.claude-key-helper":            "Only clawsetup's command gives Claude Code a key",
+	"check.claude-key-helper.why":        "A shell runs the helper at every start, with the rights of the operator, and what it prints is sent away as the key.",
+	"check.claude-hooks":                 "No hooks run commands around Claude Code",
+	"check.claude-hooks.why":             "A hook runs a command without any tool being allowed, and no restriction of tools stops it.",
+	"check.claude-permission-bypass":     "Claude Code does not act unasked",
+	"check.claude-permission-bypass.why": "In such a mode a sentence hidden in a message or a page is enough to run a command.",
+	"check.claude-sandbox":               "The sandbox of Claude Code is not switched off",
+	"check.claude-sandbox.why":           "Without it a command of the model reaches every file and service that the operator reaches.",
+	"check.claude-allow-rules":           "No rule allows a tool everything",
+	"check.claude-allow-rules.why":       "A rule for every command, or for a program that runs others, is the same as no rule at all.",
+	"check.claude-project-mcp":           "A folder's MCP servers do not start unasked",
+	"check.claude-project-mcp.why":       "Whoever writes to a folder would choose the programs that are started in it.",
+	"check.claude-directories":           "Tools stay out of the home and settings folders",
+	"check.claude-directories.why":       "What lies in an additional folder, keys and settings included, can be read and sent away by any tool.",
+	"check.claude-environment":           "No variable weakens how Claude Code connects",
+	"check.claude-environment.why":       "One variable is enough to switch off certificates, to load code, or to lead token and prompts through a foreign proxy.",
+	"check.claude-telemetry":             "Claude Code sends no telemetry",
+	"check.claude-telemetry.why":         "Reports and traces go past the proxy and can hold what was said.",
+	"check.claude-settings-private":      "Nobody else can change Claude Code's settings",
+	"check.claude-settings-private.why":  "Settings name commands that are run: who may write them runs what they like as the operator.",
+	"check.claude-managed":               "The host's settings take the tools away",
+	"check.claude-managed.why":           "They are the only level that no project, user or argument can overrule.",
+
+	// The program.
+	"check.claude-program":             "Only the operator and root can replace Claude Code",
+	"check.claude-program.why":         "Whoever may replace the program runs their own with the operator's rights and the proxy's token.",
+	"check.claude-program-changed":     "Claude Code is the program that was chosen",
+	"check.claude-program-changed.why": "What holds the tools back was measured on a version; another program may do something else.",
+	"check.claude-updates":             "The agent's Claude Code does not update itself",
+	"check.claude-updates.why":         "A program that changes itself cannot be told from one that was changed.",
+	"check.claude-launcher":            "The agent's Claude Code gets no foreign variables",
+	"check.claude-launcher.why":        "Without the launcher it inherits every key of OpenClaw, and a file in the current folder can change where it connects.",
+	"check.claude-platform":            "The system can enforce and prove every control",
+	"check.claude-platform.why":        "What the system does not enforce or show rests on files alone, and nobody should take it for proved.",
+}

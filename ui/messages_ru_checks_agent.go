@@ -1,4 +1,46 @@
 package ui
 
 // checksAgentRussian are what doctor asks, under check.<id>, and why, under check.<id>.why.
-var checksAgentRussian = map[string]string{}
+var checksAgentRussian = map[string]string{ //nolint:gosec // G101: words about secrets, not secrets
+	// Claude Code's settings.
+	"check.claude-settings-valid":        "Claude Code может прочитать каждый файл настроек",
+	"check.claude-settings-valid.why":    "Из-за одного неверного значения Claude Code молча отбрасывает весь файл пользователя, а с испорченными общими настройками не запускается.",
+	"check.claude-settings-ours":         "У Claude Code агента согласованные настройки",
+	"check.claude-settings-ours.why":     "Инструменты, перехватчики, команда ключа и пределы агента записаны в одном этом файле: изменив его, агенту возвращают инструменты.",
+	"check.claude-base-url":              "Claude Code обращается только к локальному прокси",
+	"check.claude-base-url.why":          "Кто отвечает по другому адресу, получает токен и все запросы и решает, что прочитает агент.",
+	"check.claude-key-helper":            "Ключ Claude Code даёт только команда clawsetup",
+	"check.claude-key-helper.why":        "Эту команду при каждом запуске выполняет оболочка с правами оператора, а её вывод отправляется как ключ.",
+	"check.claude-hooks":                 "Перехватчики не запускают команд вокруг Claude Code",
+	"check.claude-hooks.why":             "Перехватчик выполняет команду без разрешения на инструменты, и никакой их запрет его не останавливает.",
+	"check.claude-permission-bypass":     "Claude Code не действует без спроса",
+	"check.claude-permission-bypass.why": "В таком режиме, чтобы выполнить команду, достаточно фразы, спрятанной в сообщении или на странице.",
+	"check.claude-sandbox":               "Песочница Claude Code не отключена",
+	"check.claude-sandbox.why":           "Без неё команда модели достаёт до всех файлов и служб, доступных оператору.",
+	"check.claude-allow-rules":           "Ни одно правило не разрешает инструменту всё",
+	"check.claude-allow-rules.why":       "Правило для любой команды или для программы, запускающей другие, равно отсутствию правил.",
+	"check.claude-project-mcp":           "MCP-серверы папки не запускаются без спроса",
+	"check.claude-project-mcp.why":       "Иначе запускаемые программы выбирает тот, кто может писать в папку.",
+	"check.claude-directories":           "Инструментам закрыты домашняя папка и настройки",
+	"check.claude-directories.why":       "Всё, что лежит в добавленной папке, включая ключи и настройки, любой инструмент может прочитать и отправить.",
+	"check.claude-environment":           "Переменные не ослабляют соединений Claude Code",
+	"check.claude-environment.why":       "Одной переменной достаточно, чтобы отключить проверку сертификатов, загрузить код или пустить токен и запросы через чужой прокси.",
+	"check.claude-telemetry":             "Claude Code не отправляет телеметрию",
+	"check.claude-telemetry.why":         "Отчёты и трассировки идут мимо прокси и могут содержать сказанное.",
+	"check.claude-settings-private":      "Настройки Claude Code не может изменить никто другой",
+	"check.claude-settings-private.why":  "В настройках названы выполняемые команды: кто может их писать, выполняет что угодно от имени оператора.",
+	"check.claude-managed":               "Общие настройки отбирают инструменты",
+	"check.claude-managed.why":           "Это единственный уровень, который не отменяют ни проект, ни пользователь, ни аргумент.",
+
+	// The program.
+	"check.claude-program":             "Claude Code могут заменить только оператор и root",
+	"check.claude-program.why":         "Кто может заменить программу, запускает свою с правами оператора и токеном прокси.",
+	"check.claude-program-changed":     "Claude Code — та программа, что была выбрана",
+	"check.claude-program-changed.why": "То, что удерживает инструменты, измерено на определённой версии; другая программа может вести себя иначе.",
+	"check.claude-updates":             "Claude Code агента не обновляется сам",
+	"check.claude-updates.why":         "Программу, которая меняет себя, не отличить от подменённой.",
+	"check.claude-launcher":            "Чужие переменные не доходят до Claude Code агента",
+	"check.claude-launcher.why":        "Без этого запуска он наследует все ключи OpenClaw, а файл в текущей папке может изменить, куда он подключается.",
+	"check.claude-platform":            "Система может обеспечить и доказать все меры",
+	"check.claude-platform.why":        "То, чего система не обеспечивает и не показывает, держится на одних файлах, и считать это доказанным нельзя.",
+}

@@ -1,0 +1,3 @@
+package doctor
+
+func claudeProcessChecks() []Check { return nil }
