@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -44,16 +43,37 @@ func (a *app) doctorCommand(u *ui.UI) *cobra.Command {
 	f.BoolVar(&o.noWatch, "no-watch-unit", false, u.T("flag.no-watch-unit"))
 	f.BoolVar(&o.yes, "yes", false, u.T("flag.yes"))
 	f.BoolVar(&o.dryRun, "dry-run", false, u.T("flag.dry-run"))
-	c.MarkFlagsMutuallyExclusive("json", "sarif")
-	c.MarkFlagsMutuallyExclusive("fix", "accept", "watch-unit", "no-watch-unit", "report")
 	c.AddCommand(a.doctorExplain(u), a.doctorWaive(u))
 	return c
+}
+
+// one refuses flags that ask for different things.
+func (o *doctorOptions) one() error {
+	for names, given := range map[string][]bool{
+		"--json and --sarif": {o.json, o.sarif},
+		"--fix, --accept, --watch-unit, --no-watch-unit and --report": {o.fix, o.accept, o.watch, o.noWatch, o.report},
+		"--sarif and what changes something":                          {o.sarif, o.fix || o.accept || o.watch || o.noWatch || o.report},
+	} {
+		n := 0
+		for _, is := range given {
+			if is {
+				n++
+			}
+		}
+		if n > 1 {
+			return usageError{fmt.Errorf("give one of %s", names)}
+		}
+	}
+	return nil
 }
 
 // selection is what the flags choose.
 func (o *doctorOptions) selection() (doctor.Selection, doctor.Severity, error) {
 	s := doctor.Selection{Only: o.only, Skip: o.skip}
-	var err error
+	err := o.one()
+	if err != nil {
+		return s, 0, err
+	}
 	if s.Least, err = doctor.ParseSeverity(o.severity); err != nil {
 		return s, 0, usageError{fmt.Errorf("--severity: %w", err)}
 	}
@@ -130,9 +150,6 @@ func (a *app) showReport(ctx context.Context, u *ui.UI, w *wizard.Wizard, o *doc
 
 // runFix puts right what can be, and looks again.
 func (a *app) runFix(ctx context.Context, u *ui.UI, w *wizard.Wizard, o *doctorOptions, s doctor.Selection, failOn doctor.Severity) error {
-	if o.sarif {
-		return usageError{errors.New("--fix shows a plan: it does not go with --sarif")}
-	}
 	s.Skip = append(s.Skip, doctor.AuditWord)
 	before, err := w.Examine(ctx, s)
 	if err != nil {

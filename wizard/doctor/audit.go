@@ -104,8 +104,11 @@ func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 var sameChecks = map[string][]string{}
 
 // Join puts OpenClaw's findings beside ours: what a check of ours found as well counts
-// once.
+// once. A nil audit is that of an OpenClaw that is not there.
 func (r *Report) Join(a *Audit, waivers []Waiver) {
+	if a == nil {
+		return
+	}
 	for i := range a.Findings {
 		f := &a.Findings[i]
 		f.Same = r.sameAs(f.ID)

@@ -168,16 +168,17 @@ func running(rule string) bool { return !slices.Contains(fileRules, rule) }
 // stack asks every rule once.
 func (h *Host) stack(ctx context.Context) *stack {
 	s := &stack{known: map[string]bool{}}
+	if h.Made != nil {
+		s.file(ctx, h, composeFile{filepath.Join(h.Made.StackDir, h.Made.ComposeName), filepath.Join(h.Made.StackDir, h.Made.EnvName)})
+		s.proofs(ctx, h)
+		return s
+	}
 	found, err := h.containers(ctx)
 	if err != nil {
 		s.gaps = append(s.gaps, Gap{Where: "containers", Why: reason(err)})
 	}
 	for _, f := range h.composeFiles(found) {
 		s.file(ctx, h, f)
-	}
-	if h.Made != nil {
-		s.proofs(ctx, h)
-		return s
 	}
 	for _, c := range found.List {
 		s.container(c)
@@ -196,12 +197,9 @@ type composeFile struct{ path, env string }
 // there counts: ours, then those of docker compose.
 var composeNames = []string{"docker-compose.cloudru-proxy.yml", "compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"}
 
-// composeFiles are ours, or those that containers name, or the one in the current
-// folder that speaks of the proxy.
+// composeFiles are those that containers name, or the one in the current folder that
+// speaks of the proxy.
 func (h *Host) composeFiles(found Containers) []composeFile {
-	if h.Made != nil {
-		return []composeFile{{filepath.Join(h.Made.StackDir, h.Made.ComposeName), filepath.Join(h.Made.StackDir, h.Made.EnvName)}}
-	}
 	var out []composeFile
 	add := func(path string) {
 		f := composeFile{path: path, env: filepath.Join(filepath.Dir(path), ".env")}
