@@ -32,7 +32,7 @@ var commandsEnglish = map[string]string{ //nolint:gosec // G101: words about sec
 	"cmd.completion.short":              "Print the completions for a shell",
 	"cmd.completion.long": "The packages and the Homebrew cask bring the completions of bash, zsh and fish. Where they are not installed:\n\n" +
 		"  bash (with the package bash-completion)  source <(clawsetup completion bash)\n" +
-		"  zsh                                      clawsetup completion zsh > \"${fpath[1]}/_clawsetup\"\n" +
+		"  zsh                                      clawsetup completion zsh > \"$fpath[1]/_clawsetup\"\n" +
 		"  fish                                     clawsetup completion fish > ~/.config/fish/completions/clawsetup.fish\n" +
 		"  PowerShell                               clawsetup completion powershell | Out-String | Invoke-Expression",
 

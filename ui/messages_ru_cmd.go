@@ -32,7 +32,7 @@ var commandsRussian = map[string]string{ //nolint:gosec // G101: words about sec
 	"cmd.completion.short":              "Вывести автодополнение для оболочки",
 	"cmd.completion.long": "Пакеты и Homebrew ставят автодополнение для bash, zsh и fish сами. Там, где они не установлены:\n\n" +
 		"  bash (с пакетом bash-completion)  source <(clawsetup completion bash)\n" +
-		"  zsh                               clawsetup completion zsh > \"${fpath[1]}/_clawsetup\"\n" +
+		"  zsh                               clawsetup completion zsh > \"$fpath[1]/_clawsetup\"\n" +
 		"  fish                              clawsetup completion fish > ~/.config/fish/completions/clawsetup.fish\n" +
 		"  PowerShell                        clawsetup completion powershell | Out-String | Invoke-Expression",
 
