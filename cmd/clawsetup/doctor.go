@@ -43,6 +43,10 @@ func (a *app) doctorCommand(u *ui.UI) *cobra.Command {
 	f.BoolVar(&o.noWatch, "no-watch-unit", false, u.T("flag.no-watch-unit"))
 	f.BoolVar(&o.yes, "yes", false, u.T("flag.yes"))
 	f.BoolVar(&o.dryRun, "dry-run", false, u.T("flag.dry-run"))
+	completeValues(c, "severity", doctor.Severities())
+	completeValues(c, "fail-on", doctor.Severities())
+	completeList(c, "only", doctor.Selectable())
+	completeList(c, "skip", doctor.Selectable())
 	c.AddCommand(a.doctorExplain(u), a.doctorWaive(u))
 	return c
 }
@@ -200,9 +204,7 @@ func (a *app) doctorExplain(u *ui.UI) *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use: "explain ID", Short: u.T("cmd.doctor.explain.short"), Long: u.T("cmd.doctor.explain.long"), Args: usageArgs(cobra.ExactArgs(1)),
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return checkIDs(), cobra.ShellCompDirectiveNoFileComp
-		},
+		ValidArgsFunction: cobra.FixedCompletions(checkIDs(), cobra.ShellCompDirectiveNoFileComp),
 		RunE: func(_ *cobra.Command, args []string) error {
 			check, ok := doctor.Find(args[0])
 			if !ok {
@@ -260,9 +262,7 @@ func (a *app) doctorWaive(u *ui.UI) *cobra.Command {
 	o := &waiveOptions{}
 	c := &cobra.Command{
 		Use: "waive ID", Short: u.T("cmd.doctor.waive.short"), Long: u.T("cmd.doctor.waive.long"), Args: usageArgs(cobra.ExactArgs(1)),
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return append(checkIDs(), doctor.AuditWord), cobra.ShellCompDirectiveNoFileComp
-		},
+		ValidArgsFunction: cobra.FixedCompletions(append(checkIDs(), doctor.AuditWord), cobra.ShellCompDirectiveNoFileComp),
 		RunE: func(c *cobra.Command, args []string) error {
 			if missing := o.missing(); len(missing) > 0 {
 				return &ui.MissingError{Flags: missing}

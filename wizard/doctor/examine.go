@@ -56,12 +56,25 @@ func (c Check) named(word string) bool {
 // Check refuses a word that means nothing.
 func (s Selection) Check() error {
 	for _, word := range slices.Concat(s.Only, s.Skip) {
-		if word == AuditWord || slices.ContainsFunc(catalogue, func(c Check) bool { return c.named(word) }) {
+		if slices.Contains(Selectable(), word) {
 			continue
 		}
 		return fmt.Errorf("%q is no check, area, control or category", text.Clean(word, 60))
 	}
 	return nil
+}
+
+// Selectable are all words that a Selection understands, sorted.
+func Selectable() []string {
+	words := []string{AuditWord}
+	for _, c := range catalogue {
+		words = append(append(words, c.ID, string(c.Area)), c.Controls...)
+		for _, k := range c.Categories {
+			words = append(words, string(k))
+		}
+	}
+	slices.Sort(words)
+	return slices.Compact(words)
 }
 
 func (s Selection) takes(c Check) bool {
