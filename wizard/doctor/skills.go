@@ -2,7 +2,8 @@ package doctor
 
 import "context"
 
-func skillChecks() []Check { return nil }
+// skillChecks ask where skills come from.
+func skillChecks() []Check { return hardenedChecks(AreaSkills) }
 
 // AcceptChange is a skill or plugin that would be accepted anew, or is no longer there.
 type AcceptChange struct{ What, Kind, Name, Path string }
