@@ -256,7 +256,7 @@ const utilityRelease = 202607
 // modelReferences: a model of another provider than our backend's is asked directly.
 func modelReferences(ctx context.Context, h *Host, a *answer) {
 	aboutConfig(h, a, func(c *config) {
-		ours := []string{}
+		ours := []string{openclaw.BackendID} // one that is not registered goes nowhere
 		backends, _ := h.backends(ctx, c)
 		for _, b := range backends {
 			ours = append(ours, b.name)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -275,11 +276,7 @@ func (s *scene) agent() {
 	launcher, err := claude.Launcher(m.ClaudePath, m.ClaudeDir)
 	s.must(err)
 	s.write(p.ClaudePath, string(launcher), 0o700)
-	settings, err := openclaw.Settings(p)
-	s.must(err)
-	config, _, err := openclaw.Merge(nil, settings)
-	s.must(err)
-	s.write(s.OpenClawConfig, string(config), 0o600)
+	s.write(s.OpenClawConfig, s.merged(p), 0o600)
 	own, err := claude.Settings(claude.SettingsParams{ProxyURL: p.ProxyURL, TokenHelper: []string{"/usr/bin/clawsetup", "token", "--setup", m.SetupFile}, RetentionDays: m.RetentionDays, TurnSeconds: m.TurnSeconds})
 	s.must(err)
 	s.write(m.ClaudeSettings, string(own), 0o600)
@@ -290,6 +287,26 @@ func (s *scene) agent() {
 			s.write(filepath.Join(p.PluginDir, name), string(content), 0o600)
 		}
 	}
+}
+
+// merges are the contents of openclaw.json that were made so far, with a mark in place of
+// the home: making one takes longer than all checks together.
+var merges sync.Map
+
+const homeMark = "/the-home-of-the-scene"
+
+func (s *scene) merged(p openclaw.Params) string {
+	s.t.Helper()
+	text, ok := merges.Load(p.Contract)
+	if !ok {
+		settings, err := openclaw.Settings(p)
+		s.must(err)
+		config, _, err := openclaw.Merge(nil, settings)
+		s.must(err)
+		text = strings.ReplaceAll(string(config), s.home, homeMark)
+		merges.Store(p.Contract, text)
+	}
+	return strings.ReplaceAll(text.(string), homeMark, s.home)
 }
 
 // legacy makes the scene one of OpenClaw before 2026.8.
