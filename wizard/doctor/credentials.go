@@ -21,7 +21,7 @@ import (
 // belongs to one of them: the gateway's own to gateway-token, those of MCP servers to
 // mcp-secrets, and a well-known word in place of a secret to sentinel-keys, wherever it is.
 func credentialChecks() []Check {
-	i02 := []string{"I-02", "A4", "gap 1"}
+	i02 := []string{"I-02", "A4"}
 	leak := []Category{Disclosure, CredentialLeak}
 	return []Check{
 		agentCheck("plaintext-credentials", High, i02, inConfig(plaintext(inFile)), leak...),
