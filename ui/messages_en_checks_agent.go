@@ -43,4 +43,10 @@ var checksAgentEnglish = map[string]string{ //nolint:gosec // G101: words about 
 	"check.claude-launcher.why":        "Without the launcher it inherits every key of OpenClaw, and a file in the current folder can change where it connects.",
 	"check.claude-platform":            "The system can enforce and prove every control",
 	"check.claude-platform.why":        "What the system does not enforce or show rests on files alone, and nobody should take it for proved.",
+	"check.agent-permissions":          "No running agent acts without asking",
+	"check.agent-permissions.why":      "Such an agent does on this host whatever a text tells it.",
+	"check.agent-orphans":              "Somebody waits for every agent",
+	"check.agent-orphans.why":          "A turn that nobody waits for still asks a model, at your cost.",
+	"check.agent-count":                "There are not too many agents",
+	"check.agent-count.why":            "Agents that pile up use up the host, and the money.",
 }

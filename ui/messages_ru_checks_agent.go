@@ -43,4 +43,10 @@ var checksAgentRussian = map[string]string{ //nolint:gosec // G101: words about 
 	"check.claude-launcher.why":        "Без этого запуска он наследует все ключи OpenClaw, а файл в текущей папке может изменить, куда он подключается.",
 	"check.claude-platform":            "Система может обеспечить и доказать все меры",
 	"check.claude-platform.why":        "То, чего система не обеспечивает и не показывает, держится на одних файлах, и считать это доказанным нельзя.",
+	"check.agent-permissions":          "Работающие агенты не действуют без спроса",
+	"check.agent-permissions.why":      "Такой агент делает на хосте всё, что велит текст.",
+	"check.agent-orphans":              "Каждого агента кто-то ждёт",
+	"check.agent-orphans.why":          "Ответ, которого никто не ждёт, всё равно спрашивает модель за ваш счёт.",
+	"check.agent-count":                "Агентов не слишком много",
+	"check.agent-count.why":            "Накопившиеся агенты исчерпывают хост и деньги.",
 }

@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -71,7 +70,7 @@ var openClawPairs = map[string]pair{
 	"openclaw-config": {bad: map[string]func(*scene){
 		"gone":   func(s *scene) { s.must(os.Remove(s.OpenClawConfig)) },
 		"broken": func(s *scene) { s.write(s.OpenClawConfig, "{ gateway: {", 0o600) },
-		"fifo":   func(s *scene) { s.must(os.Remove(s.OpenClawConfig)); s.must(syscall.Mkfifo(s.OpenClawConfig, 0o600)) },
+		"fifo":   func(s *scene) { s.must(os.Remove(s.OpenClawConfig)); s.fifo(s.OpenClawConfig) },
 	}},
 	"openclaw-config-private": {bad: map[string]func(*scene){"readable": func(s *scene) { s.must(os.Chmod(s.OpenClawConfig, 0o644)) }}},
 	"openclaw-folder-private": {bad: map[string]func(*scene){"open": func(s *scene) { s.must(os.Chmod(s.openClawDir(), 0o755)) }}},

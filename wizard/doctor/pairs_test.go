@@ -19,7 +19,7 @@ type pair struct {
 }
 
 // pairs has one for every check, by id.
-var pairs = merged(stackPairs, recordPairs, upstreamPairs, openClawPairs, skillPairs, mcpPairs, claudePairs, dataPairs, leakPairs)
+var pairs = merged(stackPairs, recordPairs, upstreamPairs, openClawPairs, skillPairs, mcpPairs, claudePairs, processPairs, dataPairs, leakPairs)
 
 func merged(all ...map[string]pair) map[string]pair {
 	out := map[string]pair{}

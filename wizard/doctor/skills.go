@@ -120,6 +120,3 @@ func acceptedFile(_ context.Context, h *Host, a *answer) {
 		a.found(Location{Path: h.Made.LockFile}, "%s", reason(err))
 	}
 }
-
-// End is a stand-in until the processes are merged.
-func End(context.Context, Process) error { return nil }
