@@ -1,3 +1,78 @@
 package doctor
 
-var dataPairs = map[string]pair{}
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+const talk = "-srv/11111111-2222-4333-8444-555555555555.jsonl"
+
+// talked is a conversation of that age in a folder of Claude Code's.
+func talked(dir func(*scene) string, days int) func(*scene) {
+	return func(s *scene) {
+		path := s.write(filepath.Join(dir(s), "projects", talk), "{}", 0o600)
+		at := sceneTime.Add(-time.Duration(days) * 24 * time.Hour)
+		s.must(os.Chtimes(path, at, at))
+	}
+}
+
+func agentDir(s *scene) string { return s.Made.ClaudeDir }
+func ownDir(s *scene) string   { return s.path(".claude") }
+
+// opened lets others into the folders from the home to path.
+func opened(path string, mode os.FileMode) func(*scene) {
+	return func(s *scene) {
+		full := s.path(path)
+		s.must(os.Chmod(full, mode))
+		for dir := filepath.Dir(full); len(dir) >= len(s.home); dir = filepath.Dir(dir) {
+			if dir != s.openClawDir() { // that one has a check of its own
+				s.must(os.Chmod(dir, 0o755))
+			}
+		}
+	}
+}
+
+var dataPairs = map[string]pair{
+	"transcripts-age":     {good: talked(agentDir, 2), bad: map[string]func(*scene){"old": talked(agentDir, 30), "kept none": func(s *scene) { s.Made.RetentionDays = 0; talked(agentDir, 2)(s) }, "own": talked(ownDir, 200)}},
+	"transcripts-private": {good: talked(ownDir, 2), bad: map[string]func(*scene){"readable": opened(".claude/projects/"+talk, 0o644)}},
+	"openclaw-sessions-private": {
+		good: func(s *scene) { s.write(".openclaw/agents/main/sessions/a.jsonl", "{}", 0o600) },
+		bad: map[string]func(*scene){"readable": func(s *scene) {
+			s.write(".openclaw/agents/main/sessions/a.jsonl", "{}", 0o644)
+			s.must(os.Chmod(s.openClawDir(), 0o711))
+			opened(".openclaw/agents/main/sessions/a.jsonl", 0o644)(s)
+		}},
+		with: []string{"openclaw-folder-private"},
+	},
+	"openclaw-logs-private": {good: func(s *scene) { s.write("tmp/openclaw/openclaw.log", "x", 0o600) }, bad: map[string]func(*scene){"readable": opened("tmp/openclaw/openclaw.log", 0o644)}},
+	"temporary-files":       {good: func(s *scene) { s.write("tmp/claude-mcp.json", "{}", 0o600) }, bad: map[string]func(*scene){"readable": func(s *scene) { s.must(os.Chmod(s.path("tmp/claude-mcp.json"), 0o644)) }}},
+	"config-backups": {good: func(s *scene) { s.write(".openclaw/openclaw.json.bak", "{}", 0o600) }, bad: map[string]func(*scene){
+		"credential": func(s *scene) {
+			s.write(".openclaw/openclaw.json.bak", `{gateway:{auth:{token:"a-real-credential-0123456789"}}}`, 0o600)
+		},
+		"open": func(s *scene) { s.write(".openclaw/openclaw.json.bak.1", "{}", 0o644) },
+	}},
+}
+
+// A folder with more conversations than are looked at is not checked, and ends soon.
+func TestManyTranscripts(t *testing.T) {
+	s := newScene(t)
+	dir := filepath.Join(s.Made.ClaudeDir, "projects", "-srv")
+	s.must(os.MkdirAll(dir, 0o700))
+	for i := range mostData + 10 {
+		f, err := os.OpenFile(filepath.Join(dir, "s"+time.Duration(i).String()), os.O_CREATE, 0o600)
+		s.must(err)
+		s.must(f.Close())
+	}
+	start := time.Now()
+	for _, r := range Examine(t.Context(), s.Host, Selection{Only: []string{"transcripts-age"}}).Results {
+		if r.Outcome != NotChecked {
+			t.Errorf("it is %s", r.Outcome)
+		}
+	}
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("it took %s", took)
+	}
+}

@@ -37,8 +37,11 @@ func TestOrphanIsProven(t *testing.T) {
 	}{
 		"orphan":      {turn(72, 1), true},
 		"with parent": {waited, false},
-		"by hand":     {func(s *scene) { s.write("proc/uptime", "100000.00 1\n", 0o600); s.process(72, 1, "/usr/bin/claude", nil) }, false},
-		"young":       {func(s *scene) { turn(72, 1)(s); s.write("proc/uptime", "11.00 11.00\n", 0o600) }, false},
+		"by hand": {func(s *scene) {
+			s.write("proc/uptime", "100000.00 1\n", 0o600)
+			s.process(72, 1, "/usr/bin/claude", nil)
+		}, false},
+		"young": {func(s *scene) { turn(72, 1)(s); s.write("proc/uptime", "11.00 11.00\n", 0o600) }, false},
 	} {
 		r := examined(t, c.spoil)["agent-orphans"]
 		if got := len(r.Findings) == 1 && r.Findings[0].Fixable; got != c.ends {

@@ -79,6 +79,8 @@ func newScene(t *testing.T) *scene {
 		Handshake: func(context.Context, string) (Handshake, error) { return s.shaken, s.shakeErr },
 		Made:      s.made(), SetupFile: s.path(".config/clawsetup/setup.yaml"),
 	}
+	s.env["TMPDIR"] = s.path("tmp")
+	s.must(os.MkdirAll(s.path("tmp"), 0o700))
 	s.populate()
 	return s
 }

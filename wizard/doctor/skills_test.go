@@ -89,7 +89,7 @@ func TestHostileSkills(t *testing.T) {
 	for name, spoil := range map[string]func(*scene){
 		"pipe": func(s *scene) {
 			s.must(os.Remove(s.path(skillDir + "/SKILL.md")))
-			s.fifo(s.path(skillDir+"/SKILL.md"))
+			s.fifo(s.path(skillDir + "/SKILL.md"))
 		},
 		"5 GB": func(s *scene) { s.must(os.Truncate(s.path(skillDir+"/SKILL.md"), 5<<30)) },
 		"loop": func(s *scene) {
