@@ -27,9 +27,6 @@ func claudeProcessChecks() []Check {
 	}
 }
 
-// mostListed bounds how many processes of the host are listed.
-const mostListed = 20_000
-
 // isClaude tells a Claude Code by its program, or by the script that a runtime was given.
 func isClaude(p proc.Process) bool {
 	names := []string{filepath.Base(p.Path)}
@@ -50,7 +47,7 @@ func isOpenClaw(p proc.Process) bool {
 // agents are the processes of Claude Code that live, among all that are visible. A gap is
 // what the kernel does not show.
 func (h *Host) agents(a *answer) (agents, all []proc.Process) {
-	list, err := remembered(h, "agents", func() ([]proc.Process, error) { return h.Proc.Processes(mostListed) })
+	list, err := h.processes()
 	if err != nil {
 		a.cannot("processes", err)
 	}

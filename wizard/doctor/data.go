@@ -211,7 +211,7 @@ var backupMarks = []string{".bak", ".old", ".orig", ".backup", ".save", "~", ".l
 // configBackups: a copy keeps the credentials that the file itself has no more.
 func configBackups(_ context.Context, h *Host, a *answer) {
 	dir := h.openClawDir()
-	names, err := listNames(dir, mostStored)
+	names, err := listNames(dir, mostBeside)
 	if err != nil && !errors.Is(err, errTooMany) {
 		a.cannot(dir, err)
 	}
@@ -259,5 +259,5 @@ func (h *Host) backupSecrets(a *answer, path string, data []byte) {
 	}
 }
 
-// mostStored bounds how many entries of a folder are looked at.
-const mostStored = 1000
+// mostBeside bounds how many entries of OpenClaw's folder are looked at.
+const mostBeside = 1000

@@ -71,7 +71,7 @@ func ends(ctx context.Context, p Process, most time.Duration) (bool, error) {
 // stillMeant tells whether the process lives; an error is another one, or one that
 // somebody waits for by now.
 func stillMeant(p Process) (bool, error) {
-	list, err := proc.Host().Processes(mostListed)
+	list, err := proc.Host().Processes(mostProcesses)
 	i := slices.IndexFunc(list, func(o proc.Process) bool { return o.PID == p.PID })
 	switch {
 	case i < 0 && err != nil && !errors.Is(err, proc.ErrHidden):

@@ -43,7 +43,7 @@ func orphan(t *testing.T, script string) proc.Process {
 		}
 	})
 	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		list, _ := proc.Host().Processes(mostListed)
+		list, _ := proc.Host().Processes(mostProcesses)
 		for _, p := range list {
 			if p.PID == pid && parentless(p, list) {
 				return p
@@ -82,7 +82,7 @@ func TestEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = c.Process.Kill(); _ = c.Wait() }()
-	list, _ := proc.Host().Processes(mostListed)
+	list, _ := proc.Host().Processes(mostProcesses)
 	for _, p := range list {
 		if p.PID == c.Process.Pid {
 			if err := End(t.Context(), Process{PID: p.PID, Start: p.Start}); err == nil {

@@ -27,7 +27,7 @@ import (
 // The secrets of the scene; none of them may be in any output.
 const (
 	sceneKey   = "cloudru-key-that-nobody-may-see-0123456789"
-	sceneToken = "cst_token-that-nobody-may-see-0123456789abcdef"
+	sceneToken = "cst_token-that-nobody-may-see-0123456789abcdef0"
 )
 
 const sceneDigest = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"

@@ -214,3 +214,29 @@ func (d *Disk) ReadForeign(path string, limit int64) ([]byte, error) {
 	}
 	return data, nil
 }
+
+// ReadEnd is ReadForeign for a file that grows at its end: of a longer one it returns the
+// last limit bytes, and whole is false.
+func (d *Disk) ReadEnd(path string, limit int64) (data []byte, whole bool, err error) {
+	f, err := openNoWait(path)
+	if err != nil {
+		return nil, false, refuse(path, err)
+	}
+	defer func() { _ = f.Close() }() // only read
+	st, err := f.Stat()
+	if err != nil {
+		return nil, false, fmt.Errorf("reading %s: %w", path, err)
+	}
+	if !st.Mode().IsRegular() {
+		return nil, false, refuse(path, ErrNotRegular)
+	}
+	if whole = st.Size() <= limit; !whole {
+		if _, err := f.Seek(-limit, io.SeekEnd); err != nil {
+			return nil, false, fmt.Errorf("reading %s: %w", path, err)
+		}
+	}
+	if data, err = io.ReadAll(io.LimitReader(f, limit)); err != nil {
+		return nil, false, fmt.Errorf("reading %s: %w", path, err)
+	}
+	return data, whole, nil
+}

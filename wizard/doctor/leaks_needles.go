@@ -1,0 +1,125 @@
+package doctor
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"regexp"
+
+	"github.com/clawsetup/clawsetup/secrets"
+)
+
+// needles are what must not be found: the values of this installation, and whatever is
+// clearly the credential of a model service. Close clears the values.
+type needles struct {
+	values []needle
+}
+
+type needle struct {
+	name  string
+	value []byte
+}
+
+// needles are those of the installation. That its values cannot be had is a gap of the
+// check; the forms of credentials are looked for all the same.
+func (h *Host) needles(ctx context.Context, a *answer) *needles {
+	values, err := h.secretValues(ctx)
+	if err != nil {
+		a.cannot("the values of the secrets", err)
+	}
+	n := &needles{}
+	for name, v := range values {
+		// A value that is this short is in every file.
+		if v.Len() >= shortestValue {
+			n.values = append(n.values, needle{name, v.Expose()})
+		}
+	}
+	return n
+}
+
+const shortestValue = 8
+
+func (n *needles) close() {
+	for _, v := range n.values {
+		clear(v.value)
+	}
+}
+
+// value is the name of the secret of this installation that b holds.
+func (n *needles) value(b []byte) string {
+	for _, v := range n.values {
+		if bytes.Contains(b, v.value) {
+			return v.name
+		}
+	}
+	return ""
+}
+
+// providerKeys are the variables in which credentials of model services are handed on.
+var providerKeys = []string{"CLOUDRU_API_KEY", "OPENAI_API_KEY", "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"}
+
+// The forms of a credential in a line: a variable that is given a value in a shell, in
+// fish or in a file of settings; a header; and what services put in front of their keys.
+var (
+	assigned = regexp.MustCompile(`(?:^|[^A-Za-z0-9_])(CLOUDRU_API_KEY|OPENAI_API_KEY|ANTHROPIC_API_KEY|ANTHROPIC_AUTH_TOKEN)["']?(?:\s*[=:]\s*|\s+)["']?([^\s"';&|]{8,})`)
+	header   = regexp.MustCompile(`(?i)(?:authorization:\s*bearer|x-api-key:)\s+([A-Za-z0-9_.=+/-]{20,})`)
+	prefixed = regexp.MustCompile(`\b(?:cst_[A-Za-z0-9_-]{43}|sk-ant-[A-Za-z0-9_-]{20,})`)
+)
+
+// find says what kind of credential a line holds, in words that hold nothing of it.
+func (n *needles) find(line []byte) string {
+	if name := n.value(line); name != "" {
+		return "it holds the value of " + name
+	}
+	for _, m := range assigned.FindAllSubmatch(line, -1) {
+		separated := bytes.ContainsAny(m[0], "=:") || bytes.Contains(line, []byte("set "))
+		if separated && literal(m[2]) {
+			return "it gives " + string(m[1]) + " a value in the clear"
+		}
+	}
+	if m := header.FindSubmatch(line); m != nil && literal(m[1]) {
+		return "it holds a credential in a header of a request"
+	}
+	if prefixed.Match(line) {
+		return "it holds what has the form of a key"
+	}
+	return ""
+}
+
+// literal tells a value from a reference to one, a command or a placeholder.
+func literal(value []byte) bool {
+	if bytes.IndexByte([]byte("$`<{("), value[0]) >= 0 || bytes.Contains(value, []byte("://")) {
+		return false
+	}
+	_, err := secrets.ParseAPIKey(value)
+	return !errors.Is(err, secrets.ErrSentinel)
+}
+
+// lines looks through the lines of a file; without numbers when its beginning is missing.
+func (n *needles) lines(a *answer, path string, data []byte, numbered bool) {
+	line := 0
+	for text := range bytes.Lines(data) {
+		line++
+		if kind := n.find(text); kind != "" {
+			where := Location{Path: path}
+			if numbered {
+				where.Line = line
+			}
+			a.found(where, kind)
+		}
+	}
+}
+
+// files looks through small files that are there.
+func (n *needles) files(h *Host, a *answer, paths ...string) {
+	for _, path := range paths {
+		r := h.read(path)
+		switch {
+		case r.err != nil:
+			a.cannot(path, r.err)
+		case r.exists:
+			a.saw(path)
+			n.lines(a, path, r.data, true)
+		}
+	}
+}
