@@ -19,8 +19,24 @@ import (
 	"github.com/clawsetup/clawsetup/wizard/text"
 )
 
+// mayTouch refuses what this program must leave as it is: a set-up of a newer one, and
+// one that is being deleted.
+func (w *Wizard) mayTouch() error {
+	if err := w.refuseUninstalling(); err != nil {
+		return err
+	}
+	_, _, err := w.loadSetup(w.Paths.SetupFile())
+	if errors.Is(err, ErrNewerSetup) {
+		return err
+	}
+	return nil // another fault of the file is for the session to tell
+}
+
 // pending tells, without writing, whether an earlier run was interrupted.
 func (w *Wizard) pending(ctx context.Context) (bool, error) {
+	if err := w.mayTouch(); err != nil {
+		return false, err
+	}
 	exists, err := journal.Exists(w.Disk, w.Paths.State)
 	if err != nil || !exists {
 		return false, err
@@ -50,6 +66,9 @@ func (w *Wizard) recoverOrTell(ctx context.Context, dryRun bool) ([]Note, error)
 // and says which. Without one it changes nothing but a torn last line of the
 // journal, which it puts aside.
 func (w *Wizard) Recover(ctx context.Context) ([]Note, error) {
+	if err := w.mayTouch(); err != nil {
+		return nil, err
+	}
 	exists, err := journal.Exists(w.Disk, w.Paths.State)
 	if err != nil || !exists {
 		return nil, err
