@@ -41,7 +41,7 @@ var uninstallEnglish = map[string]string{ //nolint:gosec // G101: words about se
 	"note.uninstall-store-unchecked":      "the {0} store could not be asked ({1}); as the journal has it, nothing of ours is in it",
 	"note.uninstall-resumed":              "an uninstall was interrupted when everything had been taken back; the rest of the journal and its keys go now",
 	"note.uninstall-image-in-use":         "the image {0} stays: another container needs it",
-	"note.uninstall-folder-stays":         "{0} stays: it holds {2} {2:thing|things} that are not ours: {1}",
+	"note.uninstall-folder-stays":         "{0} stays: it holds {2} {2:thing that is|things that are} not ours: {1}",
 	"note.uninstall-found":                "{0} is still in {1} ({2})",
 	"note.uninstall-searched":             "{0} {0:secret|secrets} searched for in {1} {1:file|files} of our folders and of those that our files were in: nothing found",
 	"note.uninstall-not-searched":         "not searched for secrets: an earlier run had deleted them, and what they were is not known any more",

@@ -134,11 +134,33 @@ func (w *Wizard) sweepState() error {
 	return errors.Join(w.Disk.SweepTemp(w.Paths.State), w.Disk.RemoveTemp(w.Paths.LockFile()))
 }
 
+// deepest orders folders so that each comes before the one that it is in.
+func deepest(folders []string) []string {
+	out := slices.Clone(folders)
+	slices.SortFunc(out, func(a, b string) int { return cmp.Or(len(b)-len(a), cmp.Compare(a, b)) })
+	return slices.Compact(out)
+}
+
+// hollow are those of the folders in which there is nothing, or only such folders: what a
+// run leaves that was killed between a file and its folder.
+func hollow(folders []string) []string {
+	var out []string
+	for _, dir := range deepest(folders) {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			continue // it is gone
+		}
+		held := slices.ContainsFunc(entries, func(e os.DirEntry) bool { return !slices.Contains(out, filepath.Join(dir, e.Name())) })
+		if !held {
+			out = append(out, dir)
+		}
+	}
+	return out
+}
+
 // removeFolders deletes those of the folders that are empty, the deepest first.
 func (w *Wizard) removeFolders(folders []string) error {
-	folders = slices.Clone(folders)
-	slices.SortFunc(folders, func(a, b string) int { return cmp.Or(len(b)-len(a), cmp.Compare(a, b)) })
-	for _, dir := range slices.Compact(folders) {
+	for _, dir := range deepest(folders) {
 		if dir == w.Paths.State {
 			continue // the lock is in it until the end
 		}

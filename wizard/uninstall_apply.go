@@ -87,6 +87,7 @@ func (s *UninstallSession) rest(ctx context.Context, p *Plan, held *heldLock, re
 	left := s.left()
 	if s.opts.KeepJournal {
 		more, err := s.keep(ctx, left, notes)
+		p.tell(report, Durable, removeFolder)
 		return append(notes, more...), err
 	}
 	p.tell(report, Begun, removeJournal)
@@ -219,12 +220,12 @@ func (s *UninstallSession) staying(left remains) []Note {
 	var out []Note
 	for _, dir := range left.Own {
 		entries, err := os.ReadDir(dir)
-		if err != nil || s.opts.KeepJournal && s.holdsKeys(dir) {
-			continue
+		if err != nil {
+			continue // it is gone
 		}
 		var names []string
 		for _, e := range entries {
-			if path := filepath.Join(dir, e.Name()); !slices.Contains(left.Own, path) {
+			if path := filepath.Join(dir, e.Name()); !slices.Contains(left.Own, path) && !s.kept(path) {
 				names = append(names, text.Clean(e.Name(), 60))
 			}
 		}
@@ -238,10 +239,21 @@ func (s *UninstallSession) staying(left remains) []Note {
 // mostNamed is how many entries of a folder are named.
 const mostNamed = 5
 
-// holdsKeys tells whether a folder stays for the kept journal.
-func (s *UninstallSession) holdsKeys(dir string) bool {
-	at := s.known.vault.dir
-	return dir == s.w.Paths.State || at != "" && (dir == at || dir == filepath.Join(at, "secrets"))
+// kept tells whether a path stays for the kept journal.
+func (s *UninstallSession) kept(path string) bool {
+	if !s.opts.KeepJournal {
+		return false
+	}
+	dir, name := filepath.Split(path)
+	switch at := s.known.vault.dir; filepath.Clean(dir) {
+	case s.w.Paths.State:
+		return true
+	case at:
+		return name == ignoreName
+	case filepath.Join(at, "secrets"):
+		return slices.Contains(items(keyNames), name)
+	}
+	return false
 }
 
 // itemsLeft looks whether the stores really forgot.

@@ -62,6 +62,9 @@ func (s *UninstallSession) Plan(ctx context.Context) (*Plan, error) {
 	}
 	s.planEngine(ctx, p.plan)
 	s.planRuntime(p.plan)
+	for _, dir := range hollow(s.left().Folders) {
+		p.plan.Removals = append(p.plan.Removals, Removal{removeFolder, dir})
+	}
 	s.planJournal(p.plan)
 	s.noteConversations(p.plan)
 	return p.plan, nil
