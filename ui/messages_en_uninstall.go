@@ -1,6 +1,6 @@
 package ui
 
-// uninstallEnglish are the words of uninstall.
+// uninstallEnglish are the words of uninstall, and of an upgrade.
 var uninstallEnglish = map[string]string{ //nolint:gosec // G101: words about secrets, not secrets
 	"cmd.uninstall.short": "Take back everything that clawsetup did",
 	"cmd.uninstall.long": "Takes back what the journal says was done. Files are again what they were before the first set-up, or removed; of openclaw.json only our settings go, and what you changed there since stays. What you edited in a file of ours is kept beside it, with .kept after its name. The difference is shown first, and this part is one transaction like any other.\n\n" +
@@ -48,6 +48,12 @@ var uninstallEnglish = map[string]string{ //nolint:gosec // G101: words about se
 	"note.uninstall-skipped":              "not searched: {1} {1:place|places} could not be read: {0}",
 	"note.uninstall-containers-searched":  "docker inspect of {0} {0:container|containers} that are left searched",
 	"note.uninstall-containers-unchecked": "docker inspect of what is left: not checked ({0})",
+
+	// An upgrade.
+	"hint.newer-setup-version":   "Install clawsetup {0} or a newer one. Nothing was changed.",
+	"hint.journal-newer-version": "{0} was written by a newer clawsetup: install version {1} of it, or a newer one. Nothing was changed.",
+	"note.setup-migrated":        "setup.yaml is brought from version {0} of its form to {1}; an older clawsetup cannot read it then",
+	"event.SetupMigrated":        "setup.yaml brought to a newer form",
 
 	"hint.uninstall-again":   "Run clawsetup uninstall again: it goes on where it stopped.",
 	"hint.uninstall-store":   "Secrets of this set-up are in the {0} store: unlock it and run again. Nothing was changed.",

@@ -1,6 +1,6 @@
 package ui
 
-// uninstallRussian are the words of uninstall.
+// uninstallRussian are the words of uninstall, and of an upgrade.
 var uninstallRussian = map[string]string{ //nolint:gosec // G101: words about secrets, not secrets
 	"cmd.uninstall.short": "Вернуть всё, что сделал clawsetup",
 	"cmd.uninstall.long": "Возвращает то, что по журналу было сделано. Файлы снова такие, какими были до первой настройки, или удаляются; из openclaw.json уходят только наши параметры, а изменённое вами с тех пор остаётся. То, что вы изменили в нашем файле, сохраняется рядом с ним, с .kept после имени. Сначала показывается разница; эта часть — одна транзакция, как и любая другая.\n\n" +
@@ -48,6 +48,12 @@ var uninstallRussian = map[string]string{ //nolint:gosec // G101: words about se
 	"note.uninstall-skipped":              "не просмотрено, прочитать не удалось ({1}): {0}",
 	"note.uninstall-containers-searched":  "docker inspect оставшихся контейнеров просмотрен ({0})",
 	"note.uninstall-containers-unchecked": "docker inspect оставшегося: не проверено ({0})",
+
+	// An upgrade.
+	"hint.newer-setup-version":   "Установите clawsetup {0} или новее. Ничего не изменено.",
+	"hint.journal-newer-version": "{0} записала более новая clawsetup: установите версию {1} или новее. Ничего не изменено.",
+	"note.setup-migrated":        "setup.yaml переводится из версии {0} своей формы в {1}; более старый clawsetup его потом не прочтёт",
+	"event.SetupMigrated":        "setup.yaml переведён в новую форму",
 
 	"hint.uninstall-again":   "Запустите clawsetup uninstall ещё раз: он продолжит с того места, где остановился.",
 	"hint.uninstall-store":   "Секреты этой настройки лежат в хранилище {0}: откройте его и запустите команду снова. Ничего не изменено.",

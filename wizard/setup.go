@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,7 +19,7 @@ import (
 )
 
 // SetupVersion is the version of setup.yaml that this program writes.
-const SetupVersion = 1
+const SetupVersion = 2
 
 // largestSetup bounds the setup.yaml that is read, in bytes.
 const largestSetup = 256 << 10
@@ -31,18 +30,21 @@ var ErrNewerSetup = errors.New("was written by a newer clawsetup")
 // Setup is what the operator wants. It holds no secret, only where secrets live:
 // the file can be reviewed, committed and used with --config elsewhere.
 type Setup struct {
-	Version  int           `yaml:"version"`
-	API      APISetup      `yaml:"api"`
-	Key      KeySetup      `yaml:"key,omitempty"`
-	Store    secrets.Kind  `yaml:"store"`
-	Models   ModelsSetup   `yaml:"models"`
-	Image    ImageSetup    `yaml:"image"`
-	Port     int           `yaml:"port"`
-	Egress   EgressSetup   `yaml:"egress,omitempty"`
-	Login    LoginSetup    `yaml:"login,omitempty"`
-	Dir      string        `yaml:"dir,omitempty"`
-	OpenClaw OpenClawSetup `yaml:"openclaw"`
-	Claude   ClaudeSetup   `yaml:"claude"`
+	Version int `yaml:"version"`
+	// WrittenBy is the clawsetup that brought the file to this version: what one that is
+	// too old for it tells the operator to install.
+	WrittenBy string        `yaml:"written_by,omitempty"`
+	API       APISetup      `yaml:"api"`
+	Key       KeySetup      `yaml:"key,omitempty"`
+	Store     secrets.Kind  `yaml:"store"`
+	Models    ModelsSetup   `yaml:"models"`
+	Image     ImageSetup    `yaml:"image"`
+	Port      int           `yaml:"port"`
+	Egress    EgressSetup   `yaml:"egress,omitempty"`
+	Login     LoginSetup    `yaml:"login,omitempty"`
+	Dir       string        `yaml:"dir,omitempty"`
+	OpenClaw  OpenClawSetup `yaml:"openclaw"`
+	Claude    ClaudeSetup   `yaml:"claude"`
 }
 
 // APISetup is the cloud.ru endpoint.
@@ -166,28 +168,21 @@ func (s Setup) Marshal() ([]byte, error) {
 }
 
 // ParseSetup reads setup.yaml strictly: an unknown or repeated key, a second
-// document or a value of the wrong form is an error that names the line.
+// document or a value of the wrong form is an error that names the line. An older version
+// of the file is brought to this one in memory; a newer one is ErrNewerSetup.
 func ParseSetup(b []byte) (Setup, error) {
 	if len(b) > largestSetup {
 		return Setup{}, fmt.Errorf("%w: %d bytes", files.ErrTooLarge, len(b))
 	}
-	var version struct {
-		Version int `yaml:"version"`
-	}
-	if err := yaml.Unmarshal(b, &version); err == nil && version.Version > SetupVersion {
-		return Setup{}, hint.With(fmt.Errorf("%w: version %d, this one knows %d", ErrNewerSetup, version.Version, SetupVersion), "newer-setup")
+	b, err := migrated(b)
+	if err != nil {
+		return Setup{}, err
 	}
 	var s Setup
 	d := yaml.NewDecoder(bytes.NewReader(b))
 	d.KnownFields(true)
 	if err := d.Decode(&s); err != nil {
-		if errors.Is(err, io.EOF) {
-			return Setup{}, errors.New("the file is empty")
-		}
 		return Setup{}, errors.New(text.Clean(err.Error(), 300))
-	}
-	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
-		return Setup{}, errors.New("there is a second YAML document in the file")
 	}
 	return s, s.check()
 }

@@ -113,7 +113,7 @@ const longestWhy = 300
 
 func (s Setup) strings() map[string]string {
 	return map[string]string{
-		"api.base": s.API.Base, "key.label": s.Key.Label, "key.fingerprint": s.Key.Fingerprint,
+		"written_by": s.WrittenBy, "api.base": s.API.Base, "key.label": s.Key.Label, "key.fingerprint": s.Key.Fingerprint,
 		"models.preset": s.Models.Preset, "models.big.id": s.Models.Big.ID,
 		"models.middle.id": s.Models.Middle.ID, "models.small.id": s.Models.Small.ID,
 		"image.reference": s.Image.Reference, "image.trust": s.Image.Trust, "image.cosign_key": s.Image.CosignKey,

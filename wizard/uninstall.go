@@ -8,6 +8,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/wizard/files"
@@ -105,7 +106,7 @@ func (w *Wizard) NewUninstall(ctx context.Context, opts UninstallOptions) (*Unin
 
 // unknown adds what can be done when the journal cannot be believed.
 func unknown(err error) error {
-	if h, ok := hint.Of(err); ok && h.ID == "journal-newer" || errors.Is(err, ErrNewerSetup) {
+	if h, ok := hint.Of(err); ok && strings.HasPrefix(h.ID, "journal-newer") || errors.Is(err, ErrNewerSetup) {
 		return err
 	}
 	return hint.With(fmt.Errorf("what is to be taken back is not known: %w", err), "uninstall-unknown")
