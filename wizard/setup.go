@@ -200,9 +200,19 @@ func (w *Wizard) loadSetup(path string) (*Setup, files.File, error) {
 	}
 	s, err := ParseSetup(f.Data)
 	if err != nil {
-		return nil, f, hint.With(fmt.Errorf("%s: %w", path, err), "setup-broken", path)
+		return nil, f, unread(path, err)
 	}
 	return &s, f, nil
+}
+
+// unread says which file could not be read as a Setup; one of a newer clawsetup is not
+// broken.
+func unread(path string, err error) error {
+	err = fmt.Errorf("%s: %w", path, err)
+	if errors.Is(err, ErrNewerSetup) {
+		return err
+	}
+	return hint.With(err, "setup-broken", path)
 }
 
 // ReadSetup reads the file that the operator named with --config.
@@ -213,7 +223,7 @@ func (w *Wizard) ReadSetup(path string) (*Setup, error) {
 	}
 	s, err := ParseSetup(b)
 	if err != nil {
-		return nil, hint.With(fmt.Errorf("%s: %w", path, err), "setup-broken", path)
+		return nil, unread(path, err)
 	}
 	return &s, nil
 }
