@@ -117,6 +117,7 @@ func (w *Wizard) sweep(v *vault) error {
 // settle ends the transaction of intent one way or the other, with the same events
 // in the journal as if it had not been interrupted.
 func (w *Wizard) settle(ctx context.Context, l *journal.Log, v *vault, snaps *journal.Snapshots, intent journal.Record) ([]Note, error) {
+	intent = older([]journal.Record{intent})[0]
 	in, err := decodeIntention(intent.Detail)
 	if err != nil {
 		return nil, err
@@ -128,7 +129,7 @@ func (w *Wizard) settle(ctx context.Context, l *journal.Log, v *vault, snaps *jo
 	if err != nil {
 		return nil, err
 	}
-	done = done && !in.Live
+	done = done && !in.Live && !in.first
 	when := intent.Time.Format("2006-01-02 15:04:05")
 	u := undoing{w: w, vault: v, snaps: snaps}
 	outcome, end := "undone", journal.Entry{Event: journal.TransactionUndone, Tx: intent.Tx, Phase: journal.PhaseUndone}
@@ -331,7 +332,7 @@ func (w *Wizard) forgetLast(ctx context.Context, l *journal.Log) error {
 			return err
 		}
 		if r.Phase == journal.PhaseIntent {
-			return w.forget(ctx, r.Secrets)
+			return w.forget(ctx, older([]journal.Record{r})[0].Secrets)
 		}
 	}
 	return nil

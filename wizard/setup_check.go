@@ -33,7 +33,10 @@ func (s Setup) check() error {
 			return fmt.Errorf("image.digest: %w", err)
 		}
 	}
-	if err := errors.Join(s.checkHardening(), s.OpenClaw.check()); err != nil {
+	if err := s.checkHardening(); err != nil {
+		return err
+	}
+	if err := s.OpenClaw.check(); err != nil {
 		return err
 	}
 	for i, d := range s.Image.KnownGood {

@@ -41,7 +41,9 @@ type UninstallSession struct {
 	w     *Wizard
 	opts  UninstallOptions
 	start []Note
-	// basis is setup.yaml, whatever is in it: the journal alone says what to do.
+	// setup and basis are setup.yaml, whatever is in it: nil when it cannot be read. The
+	// journal says what to do; the first programs did not record the image there.
+	setup *Setup
 	basis files.File
 	// known is what the journal knows; remains what is left to delete without it, nil
 	// before that is the only thing left.
@@ -70,12 +72,13 @@ type known struct {
 // it is. The errors are those of a journal that cannot be believed: nothing is guessed.
 func (w *Wizard) NewUninstall(ctx context.Context, opts UninstallOptions) (*UninstallSession, error) {
 	s := &UninstallSession{w: w, opts: opts}
-	if _, f, err := w.loadSetup(w.Paths.SetupFile()); errors.Is(err, ErrNewerSetup) {
+	setup, f, err := w.loadSetup(w.Paths.SetupFile())
+	if errors.Is(err, ErrNewerSetup) {
 		return nil, err
-	} else if s.basis = f; err != nil {
+	}
+	if s.setup, s.basis = setup, f; err != nil {
 		s.start = append(s.start, Note{ID: "uninstall-setup-unread", State: NotChecked, Args: []any{w.Paths.SetupFile(), reason(err)}})
 	}
-	var err error
 	if s.remains, err = w.loadRemains(); err != nil {
 		return nil, err
 	}
@@ -168,6 +171,9 @@ func (s *UninstallSession) read(ctx context.Context) error {
 			return err
 		}
 	}
+	if s.setup != nil {
+		s.known.addImage(s.setup.Image.Reference, s.setup.Image.Digest)
+	}
 	return s.lookIntoStores(ctx, holds)
 }
 
@@ -189,12 +195,16 @@ func (k *known) add(r journal.Record, holds map[storePlace]map[string]bool) erro
 		holds[at][c.Name] = c.New != ""
 	}
 	if r.Event == journal.ImagePinned {
-		ref, err := image.Pin(r.Detail["reference"], r.Detail["digest"])
-		if err == nil && !slices.Contains(k.images, ref) {
-			k.images = append(k.images, ref)
-		}
+		k.addImage(r.Detail["reference"], r.Detail["digest"])
 	}
 	return nil
+}
+
+func (k *known) addImage(reference, digest string) {
+	ref, err := image.Pin(reference, digest)
+	if err == nil && !slices.Contains(k.images, ref) {
+		k.images = append(k.images, ref)
+	}
 }
 
 // lookIntoStores keeps the stores that can be asked. One that cannot, and that holds

@@ -139,7 +139,10 @@ func (s *UninstallSession) planEngine(ctx context.Context, plan *Plan) {
 	defer cancel()
 	owned, err := s.owned(ctx)
 	if err != nil {
-		plan.Notes = append(plan.Notes, Note{ID: "uninstall-engine-unchecked", State: NotChecked, Args: []any{reason(err), s.w.project(), s.known.images}})
+		plan.Notes = append(plan.Notes, Note{ID: "uninstall-engine-unchecked", State: NotChecked, Args: []any{reason(err), s.w.project()}})
+		if len(s.known.images) > 0 {
+			plan.Notes = append(plan.Notes, Note{ID: "uninstall-images-unchecked", State: NotChecked, Args: []any{s.known.images}})
+		}
 		return
 	}
 	s.engineSeen = true
