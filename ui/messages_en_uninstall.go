@@ -1,7 +1,7 @@
 package ui
 
 // uninstallEnglish are the words of uninstall, and of an upgrade.
-var uninstallEnglish = map[string]string{ //nolint:gosec // G101: words about secrets, not secrets
+var uninstallEnglish = map[string]string{
 	"cmd.uninstall.short": "Take back everything that clawsetup did",
 	"cmd.uninstall.long": "Takes back what the journal says was done. Files are again what they were before the first set-up, or removed; of openclaw.json only our settings go, and what you changed there since stays. What you edited in a file of ours is kept beside it, with .kept after its name. The difference is shown first, and this part is one transaction like any other.\n\n" +
 		"Then goes what no rollback brings back: containers, networks, volumes and images of this set-up, the copies of the secrets, the items in the keyring or the secret files and, at last, the journal with its snapshots and keys. --keep-journal leaves those: the journal key, the snapshot key and the journal's head stay in the store, since without them nobody could read or verify it. They open nothing else.\n\n" +
@@ -47,7 +47,7 @@ var uninstallEnglish = map[string]string{ //nolint:gosec // G101: words about se
 	"note.uninstall-searched":             "{0} {0:secret|secrets} searched for in {1} {1:file|files} of our folders and of those that our files were in: nothing found",
 	"note.uninstall-not-searched":         "not searched for secrets: an earlier run had deleted them, and what they were is not known any more",
 	"note.uninstall-skipped":              "not searched: {1} {1:place|places} could not be read: {0}",
-	"note.uninstall-containers-searched":  "docker inspect of {0} {0:container|containers} that are left searched",
+	"note.uninstall-containers-searched":  "docker inspect of {0} {0:container that is|containers that are} left: searched",
 	"note.uninstall-containers-unchecked": "docker inspect of what is left: not checked ({0})",
 
 	// An upgrade.

@@ -211,6 +211,9 @@ func (u *UI) summary(w writer, plan *wizard.Plan, res wizard.Result) {
 			w.lines(u.secretLines("    ", s, w.width))
 		}
 		for _, r := range plan.Removals {
+			if slices.Contains(res.Stayed, r.Name) {
+				continue
+			}
 			w.lines(u.removalLines("    ", r, w.width))
 		}
 	}

@@ -31,7 +31,7 @@ func firstIntent(detail map[string]string) (intention, error) {
 // names for all of them. It changes records and returns them.
 func older(records []journal.Record) []journal.Record {
 	dirs := map[string]string{}
-	for i, r := range records {
+	for _, r := range records {
 		if r.Phase == journal.PhaseIntent && r.Detail[detailIntention] == "" && r.Detail[firstMade] != "" {
 			dirs[r.Tx] = r.Detail[firstDir]
 		}
@@ -39,9 +39,9 @@ func older(records []journal.Record) []journal.Record {
 		if !first {
 			continue
 		}
-		for n, s := range r.Secrets {
-			if s.Dir == "" && s.Store == string(secrets.KindDocker) {
-				records[i].Secrets[n].Dir = dir
+		for n := range r.Secrets { // the record shares them
+			if s := &r.Secrets[n]; s.Dir == "" && s.Store == string(secrets.KindDocker) {
+				s.Dir = dir
 			}
 		}
 	}

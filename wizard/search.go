@@ -93,7 +93,7 @@ func (q *searching) tree(dir string) {
 			return nil
 		case err != nil:
 			q.skipped = append(q.skipped, path)
-			return nil
+			return nil //nolint:nilerr // the rest is searched all the same
 		case q.files >= mostSearched:
 			q.skipped = append(q.skipped, path)
 			return fs.SkipAll

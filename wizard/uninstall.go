@@ -53,7 +53,9 @@ type UninstallSession struct {
 	sought []sought
 	// engineSeen tells that the plan says what the engine holds.
 	engineSeen bool
-	found      []Trace
+	// stayed are images that others need.
+	stayed []string
+	found  []Trace
 }
 
 // known is what all committed records say together.

@@ -50,7 +50,7 @@ func (s *UninstallSession) Apply(ctx context.Context, p *Plan, report func(Progr
 		res.Records = nil // they go with the journal
 	}
 	notes, err := s.rest(context.WithoutCancel(ctx), p, held, report)
-	res.Notes = append(res.Notes, notes...)
+	res.Notes, res.Stayed = append(res.Notes, notes...), s.stayed
 	if err != nil {
 		return Result{}, hint.With(fmt.Errorf("the set-up is taken back, but not all of the rest is removed: %w", err), "uninstall-again")
 	}
@@ -71,11 +71,10 @@ func (h *heldLock) release() {
 func (s *UninstallSession) rest(ctx context.Context, p *Plan, held *heldLock, report func(Progress)) ([]Note, error) {
 	var notes []Note
 	if s.engineSeen {
-		inUse, err := s.emptyEngine(ctx, report)
-		if err != nil {
+		if err := s.emptyEngine(ctx, report); err != nil {
 			return nil, err
 		}
-		for _, ref := range inUse {
+		for _, ref := range s.stayed {
 			notes = append(notes, Note{ID: "uninstall-image-in-use", State: Attention, Args: []any{ref}})
 		}
 	}
@@ -86,7 +85,7 @@ func (s *UninstallSession) rest(ctx context.Context, p *Plan, held *heldLock, re
 	p.tell(report, Durable, removeRuntime)
 	left := s.left()
 	if s.opts.KeepJournal {
-		more, err := s.keep(ctx, left, notes)
+		more, err := s.keep(ctx, left)
 		p.tell(report, Durable, removeFolder)
 		return append(notes, more...), err
 	}
@@ -104,19 +103,19 @@ func (s *UninstallSession) rest(ctx context.Context, p *Plan, held *heldLock, re
 	return append(notes, s.search(ctx, left)...), nil
 }
 
-// emptyEngine removes what the engine holds of this installation, and returns the images
-// that somebody else's container needs.
-func (s *UninstallSession) emptyEngine(ctx context.Context, report func(Progress)) (inUse []string, err error) {
+// emptyEngine removes what the engine holds of this installation, but for images that
+// somebody else's container needs.
+func (s *UninstallSession) emptyEngine(ctx context.Context, report func(Progress)) error {
 	ctx, cancel := context.WithTimeout(ctx, removeTime)
 	defer cancel()
 	e, err := s.w.Engine(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { _ = e.Close() }()
 	owned, err := e.Owned(ctx, s.projects(), s.known.images)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	remove := func(kind, name string, do func() error) {
 		if err != nil {
@@ -128,7 +127,7 @@ func (s *UninstallSession) emptyEngine(ctx context.Context, report func(Progress
 		case err == nil:
 			report(Progress{ID: "remove-" + kind, Args: args, State: Durable})
 		case errors.Is(err, engine.ErrInUse):
-			inUse, err = append(inUse, text.Clean(name, 200)), nil
+			s.stayed, err = append(s.stayed, text.Clean(name, 200)), nil
 			report(Progress{ID: "remove-" + kind, Args: args, State: Undone})
 		}
 	}
@@ -144,7 +143,7 @@ func (s *UninstallSession) emptyEngine(ctx context.Context, report func(Progress
 	for _, i := range owned.Images {
 		remove(removeImage, i, func() error { return e.RemoveImage(ctx, i) })
 	}
-	return inUse, err
+	return err
 }
 
 // removeCopies deletes the copies of the secrets in the runtime folder, and the files of
@@ -191,7 +190,7 @@ func (s *UninstallSession) left() remains {
 
 // keep leaves the journal with its keys and writes down what was removed and found. The
 // items beside those of the set-up go.
-func (s *UninstallSession) keep(ctx context.Context, left remains, notes []Note) ([]Note, error) {
+func (s *UninstallSession) keep(ctx context.Context, left remains) ([]Note, error) {
 	for _, at := range left.Stores {
 		if err := s.w.deleteItems(ctx, at, storedNames); err != nil {
 			return nil, err
@@ -207,7 +206,7 @@ func (s *UninstallSession) keep(ctx context.Context, left remains, notes []Note)
 	}
 	detail := map[string]string{
 		detailUninstall: "journal kept", "engine": map[bool]string{true: "emptied", false: "not checked"}[s.engineSeen],
-		"images_in_use": strconv.Itoa(len(notes)), "secrets_sought": strconv.Itoa(len(s.sought)), "secrets_found": strconv.Itoa(len(s.found)),
+		"images_in_use": strconv.Itoa(len(s.stayed)), "secrets_sought": strconv.Itoa(len(s.sought)), "secrets_found": strconv.Itoa(len(s.found)),
 	}
 	if _, err := log.Append(ctx, journal.Entry{Event: journal.SetupRemoved, Phase: journal.PhaseEvent, Why: []string{"R-02"}, Detail: detail}); err != nil {
 		return nil, fmt.Errorf("journaling what was removed: %w", err)

@@ -136,6 +136,7 @@ func (a *arena) neighbours() func() {
 		if docker(t, "inspect", "--format", "{{.State.Running}}", name) != "true" {
 			t.Error("the container of somebody else is not as it was")
 		}
+		docker(t, "image", "inspect", name+":latest")
 		docker(t, "volume", "inspect", name)
 		docker(t, "network", "inspect", name)
 	}

@@ -70,9 +70,10 @@ func (e *Engine) ownedImages(ctx context.Context, refs []string) ([]string, erro
 	for _, i := range list {
 		names := slices.DeleteFunc(slices.Clone(i.RepoTags), func(t string) bool { return strings.HasPrefix(t, "<none>") })
 		if len(names) == 0 {
-			names = []string{i.ID}
+			out = append(out, i.ID)
 		}
-		out = append(out, names...)
+		// A name that somebody else gave to it is his.
+		out = append(out, slices.DeleteFunc(names, func(t string) bool { return !strings.HasPrefix(t, gatewayName) })...)
 	}
 	for _, ref := range refs {
 		_, err := e.api.ImageInspect(ctx, ref)
