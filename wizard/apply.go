@@ -121,6 +121,8 @@ func (t *transaction) pass(p Progress) {
 }
 
 func (t *transaction) run(ctx context.Context) ([]uint64, []Note, error) {
+	// Keys that the first journal puts into files make folders, too.
+	t.intention = intend(t.plan)
 	log, err := t.w.openJournal(ctx, t.vault)
 	if err != nil {
 		return nil, nil, err
@@ -146,7 +148,6 @@ func (t *transaction) run(ctx context.Context) ([]uint64, []Note, error) {
 // intent says beforehand what will change, with snapshots of both sides: the
 // journal alone must be able to undo or finish it.
 func (t *transaction) intent() (journal.Entry, error) {
-	t.intention = intend(t.plan)
 	detail, err := t.intention.encode()
 	if err != nil {
 		return journal.Entry{}, err

@@ -99,7 +99,7 @@ func (w *Wizard) NewUninstall(ctx context.Context, opts UninstallOptions) (*Unin
 	}
 	notes, err := w.recoverOrTell(ctx, opts.DryRun)
 	if err != nil {
-		return nil, unknown(err)
+		return nil, err
 	}
 	s.start = append(s.start, notes...)
 	// Recovering may have written or removed it.
