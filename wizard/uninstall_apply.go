@@ -149,8 +149,7 @@ func (s *UninstallSession) emptyEngine(ctx context.Context, report func(Progress
 // removeCopies deletes the copies of the secrets in the runtime folder, and the files of
 // a trial.
 func (s *UninstallSession) removeCopies() error {
-	return errors.Join(s.w.hideSecrets(), s.w.Disk.SweepTemp(s.w.runtimeDir()), s.w.Disk.RemoveEmptyDir(s.w.runtimeDir()),
-		s.w.Disk.RemoveEmptyDir(s.w.Paths.Runtime), s.w.removeTrial())
+	return errors.Join(s.w.hideSecrets(), s.w.Disk.RemoveEmptyDir(s.w.Paths.Runtime), s.w.removeTrial())
 }
 
 // tell reports how far the removals of some kinds are.

@@ -107,6 +107,36 @@ func TestUninstallFindsSecrets(t *testing.T) {
 	h.verify()
 }
 
+// TestUninstallOfLeftovers: older values that a killed run or a lost journal left in a store,
+// and copies that up made of the secrets, go as well.
+func TestUninstallOfLeftovers(t *testing.T) {
+	for _, store := range []string{"docker", "keyring"} {
+		h := newHost(t)
+		h.mustInit(map[string]string{"store": store})
+		var st secrets.Store = h.keyring
+		if store == "docker" {
+			st = secrets.NewDocker(h.path("config/clawsetup/secrets"), h.Disk)
+		}
+		for _, name := range []string{secrets.APIKey + ".prev", secrets.GatewayToken + ".prev", secrets.JournalKey + ".lost", secrets.SnapshotKey + ".lost"} {
+			must(t, st.Set(context.Background(), name, secrets.New([]byte("left-behind-"+name))))
+		}
+		run := filepath.Join(h.Paths.Runtime, h.Paths.Scope())
+		must(t, os.MkdirAll(run, 0o700))
+		for _, name := range []string{secrets.APIKey, secrets.ProxyToken, "." + secrets.APIKey + ".clawsetup-tmp"} {
+			must(t, os.WriteFile(filepath.Join(run, name), []byte(firstKey), 0o600))
+		}
+		s, _ := h.uninstall(wizard.UninstallOptions{})
+		if len(s.Found()) > 0 || len(h.keyring.items) > 0 {
+			t.Errorf("%s: found %v, in the keyring %v", store, s.Found(), h.keyring.items)
+		}
+		for _, dir := range []string{"config", "run/clawsetup", "state/clawsetup"} {
+			if _, err := os.Lstat(h.path(dir)); err == nil {
+				t.Errorf("%s: %s is left", store, dir)
+			}
+		}
+	}
+}
+
 // TestUninstallNeedsTheStore: a store that holds secrets and cannot be asked ends it before
 // anything is changed; one that the journal knows to be empty does not.
 func TestUninstallNeedsTheStore(t *testing.T) {
