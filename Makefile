@@ -1,5 +1,5 @@
 # Each of these works as the only command on a fresh machine with Go.
-.PHONY: build demo test check lint fuzz bench pictures
+.PHONY: build demo test check lint fuzz bench pictures docs release-check
 
 GO ?= go
 
@@ -31,3 +31,11 @@ bench:
 pictures:
 	@mkdir -p .github/pictures
 	$(GO) test ./cmd/clawsetup -run '^TestPictures$$' -count=1 -args -pictures "$(CURDIR)/.github/pictures"
+
+# Manual pages and completions, into .generated/.
+docs:
+	@bash .ci/docs
+
+# The release of the newest commit: built twice, compared, installed and tried.
+release-check:
+	@bash .ci/release-check

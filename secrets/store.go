@@ -29,6 +29,9 @@ const (
 	KindDocker  Kind = "docker"
 )
 
+// Kinds are the names of all stores.
+func Kinds() []string { return []string{string(KindKeyring), string(KindDocker)} }
+
 // Why a store failed; errors.Is tells them apart. The errors that carry them name
 // the store and the secret.
 var (

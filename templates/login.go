@@ -9,7 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// Login is what starts the stack when the operator logs in.
+// Login is what the operator's own service manager starts: the stack at login, or doctor
+// every day.
 type Login struct {
 	// Executable is the absolute path of clawsetup.
 	Executable string
@@ -21,11 +22,11 @@ type Login struct {
 func (l Login) check() error {
 	for name, v := range map[string]string{"the program's path": l.Executable, "DOCKER_HOST": l.DockerHost} {
 		if !utf8.ValidString(v) || strings.ContainsFunc(v, unwritable) {
-			return fmt.Errorf("the start at login: %s: %w: more than one line, or what neither systemd nor XML can hold", name, ErrValue)
+			return fmt.Errorf("the unit: %s: %w: more than one line, or what neither systemd nor XML can hold", name, ErrValue)
 		}
 	}
 	if !strings.HasPrefix(l.Executable, "/") {
-		return fmt.Errorf("the start at login: the program's path: %w: not absolute", ErrValue)
+		return fmt.Errorf("the unit: the program's path: %w: not absolute", ErrValue)
 	}
 	return nil
 }
@@ -43,10 +44,6 @@ func SystemdUnit(l Login) ([]byte, error) {
 	if err := l.check(); err != nil {
 		return nil, err
 	}
-	environment := ""
-	if l.DockerHost != "" {
-		environment = "Environment=" + quoteUnit("DOCKER_HOST="+l.DockerHost) + "\n"
-	}
 	return []byte(`# Written by clawsetup up --on-login; clawsetup down --on-login takes it away.
 [Unit]
 Description=OpenClaw's proxy to cloud.ru (clawsetup)
@@ -56,12 +53,20 @@ StartLimitBurst=20
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-` + environment + `ExecStart=` + l.commandLine() + `
+` + l.environment() + `ExecStart=` + l.commandLine("up --plain") + `
 Restart=on-failure
 RestartSec=15
 NoNewPrivileges=yes
 UMask=0077
 `), nil
+}
+
+// environment is the engine that the operator's shell names.
+func (l Login) environment() string {
+	if l.DockerHost == "" {
+		return ""
+	}
+	return "Environment=" + quoteUnit("DOCKER_HOST="+l.DockerHost) + "\n"
 }
 
 // SystemdWants makes the user's default target start the unit of that name: what
@@ -74,11 +79,11 @@ func SystemdWants(unit string) []byte {
 // backslash, however quoted ("Executable name contains special characters"); a shell
 // does not. "$" begins a variable in an argument, not in the program's path
 // (systemd.service: "Command lines").
-func (l Login) commandLine() string {
+func (l Login) commandLine(arguments string) string {
 	if strings.ContainsAny(l.Executable, `"'\`) {
-		return `/bin/sh -c "exec \"$$0\" up --plain" ` + quoteUnit(strings.ReplaceAll(l.Executable, "$", "$$"))
+		return `/bin/sh -c "exec \"$$0\" ` + arguments + `" ` + quoteUnit(strings.ReplaceAll(l.Executable, "$", "$$"))
 	}
-	return quoteUnit(l.Executable) + " up --plain"
+	return quoteUnit(l.Executable) + " " + arguments
 }
 
 // quoteUnit is one word of a unit file, where "%" begins a specifier (systemd.unit,
@@ -90,6 +95,20 @@ func quoteUnit(s string) string {
 // LaunchAgent is a property list for launchd, with that label.
 // https://developer.apple.com/library/archive/documentation/MacOSX/Conceptual/BPSystemStartup/Chapters/CreatingLaunchdJobs.html
 func LaunchAgent(l Login, label string) ([]byte, error) {
+	return l.propertyList(label, "Written by clawsetup up -on-login; clawsetup down -on-login takes it away.", []string{"up", "--plain"}, `	<key>RunAtLoad</key>
+	<true/>
+	<key>KeepAlive</key>
+	<dict>
+		<key>SuccessfulExit</key>
+		<false/>
+	</dict>
+	<key>ThrottleInterval</key>
+	<integer>30</integer>
+`)
+}
+
+// propertyList is one job of launchd; when says when it runs.
+func (l Login) propertyList(label, comment string, arguments []string, when string) ([]byte, error) {
 	if err := l.check(); err != nil {
 		return nil, err
 	}
@@ -100,17 +119,18 @@ func LaunchAgent(l Login, label string) ([]byte, error) {
 		return e.String()
 	}
 	b.WriteString(xml.Header + `<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
-<!-- Written by clawsetup up -on-login; clawsetup down -on-login takes it away. -->
+<!-- ` + comment + ` -->
 <plist version="1.0">
 <dict>
 	<key>Label</key>
 	<string>` + text(label) + `</string>
 	<key>ProgramArguments</key>
 	<array>
-		<string>` + text(l.Executable) + `</string>
-		<string>up</string>
-		<string>--plain</string>
-	</array>
+`)
+	for _, word := range append([]string{l.Executable}, arguments...) {
+		b.WriteString("\t\t<string>" + text(word) + "</string>\n")
+	}
+	b.WriteString(`	</array>
 	<key>EnvironmentVariables</key>
 	<dict>
 		<key>PATH</key>
@@ -119,18 +139,6 @@ func LaunchAgent(l Login, label string) ([]byte, error) {
 	if l.DockerHost != "" {
 		b.WriteString("\t\t<key>DOCKER_HOST</key>\n\t\t<string>" + text(l.DockerHost) + "</string>\n")
 	}
-	b.WriteString(`	</dict>
-	<key>RunAtLoad</key>
-	<true/>
-	<key>KeepAlive</key>
-	<dict>
-		<key>SuccessfulExit</key>
-		<false/>
-	</dict>
-	<key>ThrottleInterval</key>
-	<integer>30</integer>
-</dict>
-</plist>
-`)
+	b.WriteString("\t</dict>\n" + when + "</dict>\n</plist>\n")
 	return b.Bytes(), nil
 }

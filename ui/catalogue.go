@@ -16,8 +16,12 @@ import (
 // {0:day|days} for the form of a word that goes with the number in the first
 // argument: two forms in English, three in Russian (1, 2, 5). {{ is a brace.
 var catalogues = map[string][]map[string]string{
-	english: {wizardEnglish, findingsEnglish, hintsEnglish, commandsEnglish, stackEnglish, openclawEnglish, purgeEnglish, browserEnglish, uninstallEnglish},
-	russian: {wizardRussian, findingsRussian, hintsRussian, commandsRussian, stackRussian, openclawRussian, purgeRussian, browserRussian, uninstallRussian},
+	english: {wizardEnglish, findingsEnglish, hintsEnglish, commandsEnglish, stackEnglish, openclawEnglish, purgeEnglish, browserEnglish,
+		doctorEnglish, controlsEnglish, checksStackEnglish, checksOpenClawEnglish, checksAgentEnglish, uninstallEnglish,
+	},
+	russian: {wizardRussian, findingsRussian, hintsRussian, commandsRussian, stackRussian, openclawRussian, purgeRussian, browserRussian,
+		doctorRussian, controlsRussian, checksStackRussian, checksOpenClawRussian, checksAgentRussian, uninstallRussian,
+	},
 }
 
 // message is the raw message id in lang.

@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/charmbracelet/x/ansi"
+
+	"github.com/clawsetup/clawsetup/wizard/doctor"
 )
 
 func TestExpand(t *testing.T) {
@@ -146,6 +148,8 @@ type uses struct {
 	// literals are all strings of the sources: a message whose last part is among
 	// them is taken to be in use.
 	literals map[string]bool
+	// onlyLiterals is true in a package whose values name no messages.
+	onlyLiterals bool
 }
 
 // families are the messages whose id is put together from a prefix and a value
@@ -170,6 +174,27 @@ func TestMessagesUsed(t *testing.T) {
 	}
 }
 
+// Every check of doctor has its words: what it asks, and why.
+func TestChecksHaveWords(t *testing.T) {
+	for _, c := range doctor.Catalogue() {
+		for _, lang := range []string{english, russian} {
+			for _, id := range []string{"check." + c.ID, "check." + c.ID + ".why"} {
+				if _, ok := message(lang, id); !ok {
+					t.Errorf("%s: there is no message %q", lang, id)
+				}
+			}
+			if w := ansi.StringWidth(expandID(lang, "check."+c.ID)); w > 76 {
+				t.Errorf("%s: the title of %s is %d cells wide", lang, c.ID, w)
+			}
+		}
+	}
+}
+
+func expandID(lang, id string) string {
+	msg, _ := message(lang, id)
+	return msg
+}
+
 func (u *uses) used(id string) bool {
 	if _, ok := u.ids[id]; ok || u.literals[id] {
 		return true
@@ -177,6 +202,15 @@ func (u *uses) used(id string) bool {
 	for p := range u.prefixes {
 		if tail, ok := strings.CutPrefix(id, p); ok && u.said(tail) {
 			return true
+		}
+	}
+	if tail, ok := strings.CutPrefix(id, "check."); ok {
+		_, known := doctor.Find(strings.TrimSuffix(tail, ".why"))
+		return known
+	}
+	for _, prefix := range []string{"control.", "area.", "severity.", "outcome."} {
+		if strings.HasPrefix(id, prefix) {
+			return u.prefixes[prefix]
 		}
 	}
 	for _, f := range families {
@@ -214,6 +248,8 @@ func scan(t *testing.T) *uses {
 			if err != nil {
 				return err
 			}
+			// The messages of doctor go by the ids of its checks.
+			u.onlyLiterals = strings.Contains(path, "/doctor/")
 			ast.Inspect(f, func(n ast.Node) bool { u.node(files, n); return true })
 			return nil
 		})
@@ -225,11 +261,15 @@ func scan(t *testing.T) *uses {
 }
 
 func (u *uses) node(files *token.FileSet, n ast.Node) {
-	switch n := n.(type) {
-	case *ast.BasicLit:
-		if s, ok := stringOf(n); ok {
+	if lit, ok := n.(*ast.BasicLit); ok {
+		if s, ok := stringOf(lit); ok {
 			u.literals[s] = true
 		}
+	}
+	if u.onlyLiterals {
+		return
+	}
+	switch n := n.(type) {
 	case *ast.CallExpr:
 		u.call(files, n)
 	case *ast.CompositeLit:

@@ -8,6 +8,9 @@ const (
 	russian = "ru"
 )
 
+// Languages are the values of --lang.
+func Languages() []string { return []string{english, russian} }
+
 // language picks the catalogue: the operator's own choice, or the first of the
 // locale variables that is set, in POSIX's order.
 func language(choice string, getenv func(string) string) string {

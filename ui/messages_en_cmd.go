@@ -5,6 +5,7 @@ var commandsEnglish = map[string]string{ //nolint:gosec // G101: words about sec
 	"cmd.root.short": "Set up OpenClaw with Claude Code on cloud.ru, hardened",
 	"cmd.root.long": "clawsetup sets up OpenClaw with Claude Code as its engine, against cloud.ru Foundation Models through a local proxy container.\n\n" +
 		"It asks, checks and shows what it will write; it writes all of it or nothing, and keeps a sealed journal that can take it back.",
+	"cmd.root.exit":  "Exit codes: 0 done, or nothing to do; 1 failed, nothing was changed or everything was put back; 2 wrong usage, or answers are missing; 3 something was found that is not as it should be; 4 cloud.ru refused the key; 130 you left.",
 	"cmd.init.short": "Set up, or change the set-up",
 	"cmd.init.long": "Asks what is not known yet, checks the answers, shows everything that will be written as a diff, and applies it as one.\n\n" +
 		"Run again, it starts from the present set-up. Every question has a flag; with --yes nothing is asked.",
@@ -28,6 +29,12 @@ var commandsEnglish = map[string]string{ //nolint:gosec // G101: words about sec
 	"cmd.secrets.short":                 "Answer OpenClaw's requests for secrets",
 	"cmd.secrets.long":                  "Serves OpenClaw's exec SecretRef protocol: one request on standard input, one answer on standard output.",
 	"cmd.version.short":                 "Print the version",
+	"cmd.completion.short":              "Print the completions for a shell",
+	"cmd.completion.long": "The packages and the Homebrew cask bring the completions of bash, zsh and fish. Where they are not installed:\n\n" +
+		"  bash (with the package bash-completion)  source <(clawsetup completion bash)\n" +
+		"  zsh                                      clawsetup completion zsh > \"$fpath[1]/_clawsetup\"\n" +
+		"  fish                                     clawsetup completion fish > ~/.config/fish/completions/clawsetup.fish\n" +
+		"  PowerShell                               clawsetup completion powershell | Out-String | Invoke-Expression",
 
 	"flag.all":               "also the bookkeeping of transactions",
 	"flag.allow-private-api": "consent: the API address may be on a private network or this host",

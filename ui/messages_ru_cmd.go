@@ -5,6 +5,7 @@ var commandsRussian = map[string]string{ //nolint:gosec // G101: words about sec
 	"cmd.root.short": "Защищённая настройка OpenClaw с Claude Code на cloud.ru",
 	"cmd.root.long": "clawsetup настраивает OpenClaw с движком Claude Code на Foundation Models cloud.ru через локальный контейнер-прокси.\n\n" +
 		"Она спрашивает, проверяет и показывает, что запишет; записывает всё или ничего и ведёт опечатанный журнал, по которому это можно вернуть.",
+	"cmd.root.exit":  "Коды выхода: 0 сделано или делать нечего; 1 не вышло, ничего не изменено или всё возвращено; 2 неверный вызов или не хватает ответов; 3 найдено то, чего быть не должно; 4 cloud.ru не принял ключ; 130 вы вышли.",
 	"cmd.init.short": "Настроить или изменить настройки",
 	"cmd.init.long": "Спрашивает недостающее, проверяет ответы, показывает всё, что будет записано, в виде сравнения и применяет целиком.\n\n" +
 		"При повторном запуске отталкивается от нынешних настроек. У каждого вопроса есть флаг; с --yes вопросов нет.",
@@ -28,6 +29,12 @@ var commandsRussian = map[string]string{ //nolint:gosec // G101: words about sec
 	"cmd.secrets.short":                 "Отвечать OpenClaw на запросы секретов",
 	"cmd.secrets.long":                  "Обслуживает протокол exec SecretRef в OpenClaw: один запрос на входе, один ответ на выходе.",
 	"cmd.version.short":                 "Показать версию",
+	"cmd.completion.short":              "Вывести автодополнение для оболочки",
+	"cmd.completion.long": "Пакеты и Homebrew ставят автодополнение для bash, zsh и fish сами. Там, где они не установлены:\n\n" +
+		"  bash (с пакетом bash-completion)  source <(clawsetup completion bash)\n" +
+		"  zsh                               clawsetup completion zsh > \"$fpath[1]/_clawsetup\"\n" +
+		"  fish                              clawsetup completion fish > ~/.config/fish/completions/clawsetup.fish\n" +
+		"  PowerShell                        clawsetup completion powershell | Out-String | Invoke-Expression",
 
 	"flag.all":               "вместе со служебными записями",
 	"flag.allow-private-api": "согласие: адрес API может быть в частной сети или на этом компьютере",

@@ -246,7 +246,7 @@ func (w *Wizard) remove(path string) error {
 	if err := w.Disk.Remove(path); err != nil {
 		return err
 	}
-	for dir := filepath.Dir(path); slices.Contains([]string{"clawsetup", "claude", openclaw.BackendID, loginWants}, filepath.Base(dir)); dir = filepath.Dir(dir) {
+	for dir := filepath.Dir(path); slices.Contains([]string{"clawsetup", "claude", openclaw.BackendID, loginWants, watchWants}, filepath.Base(dir)); dir = filepath.Dir(dir) {
 		if dir == w.Paths.Config || dir == w.Paths.State {
 			break
 		}

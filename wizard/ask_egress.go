@@ -15,6 +15,9 @@ const (
 	egressOpen       = "open"
 )
 
+// EgressNames are the values of --egress.
+func EgressNames() []string { return []string{egressRestricted, egressOpen} }
+
 // buildEgress takes the gateway wherever there is a program to make it of (E-01).
 // Where there is none, and the operator has not said yet that the container may reach
 // everything, that is asked: it has no default.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/clawsetup/clawsetup/wizard/hint"
 	"github.com/clawsetup/clawsetup/wizard/openclaw"
@@ -53,9 +54,15 @@ func (w *Wizard) portNote(ctx context.Context, port int, current *Setup) Note {
 	}
 }
 
+// OpenClawModes are the values of --openclaw-mode: a contract, the one that fits, or
+// none.
+func OpenClawModes() []string {
+	return []string{"auto", string(openclaw.Plugin), string(openclaw.Builtin), string(openclaw.Legacy), "none"}
+}
+
 func buildOpenClawMode(ctx context.Context, s *InitSession, q *Question) error {
 	q.Default = orElse(s.draft.OpenClaw.Mode, "auto")
-	for _, m := range []string{"auto", "plugin", "builtin", "legacy", "none"} {
+	for _, m := range OpenClawModes() {
 		q.Options = append(q.Options, Option{Value: m})
 	}
 	q.Notes = s.openClawNotes(ctx)
@@ -63,8 +70,8 @@ func buildOpenClawMode(ctx context.Context, s *InitSession, q *Question) error {
 }
 
 func acceptOpenClawMode(ctx context.Context, s *InitSession, a Answer) error {
-	if !slices.Contains([]string{"auto", "plugin", "builtin", "legacy", "none"}, a.Value) {
-		return fmt.Errorf("%w: %q is none of auto, plugin, builtin, legacy, none", ErrNoSuchOption, a.Value)
+	if !slices.Contains(OpenClawModes(), a.Value) {
+		return fmt.Errorf("%w: %q is none of %s", ErrNoSuchOption, a.Value, strings.Join(OpenClawModes(), ", "))
 	}
 	s.notes["openclaw-mode"] = s.openClawNotes(ctx)
 	s.draft.OpenClaw.Mode = a.Value

@@ -29,6 +29,9 @@ const (
 	conflictsReplace = "replace"
 )
 
+// ConflictNames are the values of --conflicts.
+func ConflictNames() []string { return []string{conflictsKeep, conflictsReplace} }
+
 // buildConflicts shows each value that would change and is not ours. Where there is
 // none, there is nothing to decide.
 func buildConflicts(ctx context.Context, s *InitSession, q *Question) error {
@@ -67,7 +70,7 @@ func buildConflicts(ctx context.Context, s *InitSession, q *Question) error {
 }
 
 func acceptConflicts(_ context.Context, s *InitSession, a Answer) error {
-	if !slices.Contains([]string{conflictsKeep, conflictsReplace}, a.Value) {
+	if !slices.Contains(ConflictNames(), a.Value) {
 		return fmt.Errorf("%w: %q is neither %s nor %s", ErrNoSuchOption, a.Value, conflictsKeep, conflictsReplace)
 	}
 	if a.Value == conflictsReplace {
@@ -96,6 +99,9 @@ const (
 	managedYes = "yes"
 )
 
+// ManagedNames are the values of --managed-settings.
+func ManagedNames() []string { return []string{managedNo, managedYes} }
+
 // buildManaged offers it to whoever may write there.
 func buildManaged(_ context.Context, s *InitSession, q *Question) error {
 	if s.w.ManagedFile == "" {
@@ -114,7 +120,7 @@ func buildManaged(_ context.Context, s *InitSession, q *Question) error {
 }
 
 func acceptManaged(_ context.Context, s *InitSession, a Answer) error {
-	if a.Value != managedNo && a.Value != managedYes {
+	if !slices.Contains(ManagedNames(), a.Value) {
 		return fmt.Errorf("%w: %q is neither %s nor %s", ErrNoSuchOption, a.Value, managedNo, managedYes)
 	}
 	s.draft.Claude.Managed = a.Value == managedYes

@@ -113,8 +113,9 @@ func (s *InitSession) startingPoint() Setup {
 		// Consent is this operator's, and paths are this host's: so is what an image was
 		// allowed, and where the container gets to.
 		base.Egress, base.Image.Hardening, base.Login = EgressSetup{}, HardeningSetup{}, LoginSetup{}
+		base.Watch, base.Waivers = WatchSetup{}, nil
 		if s.current != nil {
-			base.Egress, base.Login = s.current.Egress, s.current.Login
+			base.Egress, base.Login, base.Watch, base.Waivers = s.current.Egress, s.current.Login, s.current.Watch, s.current.Waivers
 			if s.current.Image.Digest == base.Image.Digest {
 				base.Image.Hardening = s.current.Image.Hardening
 			}

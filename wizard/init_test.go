@@ -10,6 +10,7 @@ import (
 
 	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/wizard"
+	"github.com/clawsetup/clawsetup/wizard/doctor"
 	"github.com/clawsetup/clawsetup/wizard/image"
 	"github.com/clawsetup/clawsetup/wizard/image/imagetest"
 	"github.com/clawsetup/clawsetup/wizard/journal"
@@ -192,7 +193,8 @@ func same(t *testing.T, before, after map[string]string) {
 func TestConfigCarriesNoConsent(t *testing.T) {
 	h := newHost(t)
 	base := wizard.Setup{
-		Version: wizard.SetupVersion, Egress: wizard.EgressSetup{Open: true}, Login: wizard.LoginSetup{Start: true},
+		Version: wizard.SetupVersion, Egress: wizard.EgressSetup{Open: true}, Login: wizard.LoginSetup{Start: true}, Watch: wizard.WatchSetup{Start: true},
+		Waivers: []doctor.Waiver{{Check: "container-root", Reason: "elsewhere", Expires: "2027-01-31"}},
 		Image: wizard.ImageSetup{Digest: h.image.Digest, Hardening: wizard.HardeningSetup{
 			Tried: h.image.Digest, Relaxed: []wizard.Relaxed{{What: wizard.RelaxRoot, Control: "E-01", Why: "elsewhere"}},
 		}},
@@ -205,7 +207,7 @@ func TestConfigCarriesNoConsent(t *testing.T) {
 	must(t, err)
 	setup, err := h.LoadSetup(h.Paths.SetupFile())
 	must(t, err)
-	if setup.Egress.Open || setup.Egress.Gateway == "" || setup.Login.Start || setup.Image.Hardening.Tried != "" || len(setup.Image.Hardening.Relaxed) > 0 {
+	if setup.Egress.Open || setup.Egress.Gateway == "" || setup.Login.Start || setup.Watch.Start || len(setup.Waivers) > 0 || setup.Image.Hardening.Tried != "" || len(setup.Image.Hardening.Relaxed) > 0 {
 		t.Errorf("egress %+v, login %+v, hardening %+v", setup.Egress, setup.Login, setup.Image.Hardening)
 	}
 }

@@ -66,14 +66,24 @@ func (p *planner) login(s Setup) error {
 		if err != nil {
 			return err
 		}
-		for _, f := range list {
-			if err := p.file(f.path, f.content, Change{Why: "file-login", Controls: []string{"R-02"}, event: journal.ProxyStackConfigured}); err != nil {
-				return err
-			}
-		}
-		return nil
+		return p.units(list, "file-login")
 	}
-	paths, err := p.w.loginPaths()
+	return p.withoutUnits(p.w.loginPaths())
+}
+
+// units plans files of the operator's service manager.
+func (p *planner) units(list []loginFile, why string) error {
+	for _, f := range list {
+		if err := p.file(f.path, f.content, Change{Why: why, Controls: []string{"R-02"}, event: journal.ProxyStackConfigured}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// withoutUnits takes back what an earlier plan wrote to the paths, if this system has
+// such.
+func (p *planner) withoutUnits(paths []string, err error) error {
 	if errors.Is(err, ErrNoLogin) {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 
 	"github.com/clawsetup/clawsetup/secrets"
+	"github.com/clawsetup/clawsetup/wizard/doctor"
 	"github.com/clawsetup/clawsetup/wizard/files"
 	"github.com/clawsetup/clawsetup/wizard/journal"
 )
@@ -19,6 +20,8 @@ type Plan struct {
 	Secrets []SecretChange
 	// Removals are what goes after the commit, for good.
 	Removals []Removal
+	// Ends are processes that nobody waits for and that are ended after the files.
+	Ends []doctor.Process
 	// Consents are the risks that the operator takes by applying.
 	Consents []Note
 	// Notes are findings that are no risk taken: what was kept, relaxed, not checked.
@@ -120,7 +123,7 @@ type Removal struct {
 func (p *Plan) Empty() bool { return p.settled() && len(p.Removals) == 0 }
 
 // settled tells whether there is nothing for a transaction to do.
-func (p *Plan) settled() bool { return len(p.Changes) == 0 && len(p.Secrets) == 0 }
+func (p *Plan) settled() bool { return len(p.Changes) == 0 && len(p.Secrets) == 0 && len(p.Ends) == 0 }
 
 // MarshalJSON shows the Plan without the content of any file or secret: paths,
 // modes, actions, changed keys and redacted diffs.
@@ -140,12 +143,13 @@ func (p *Plan) MarshalJSON() ([]byte, error) {
 		New   string `json:"new,omitempty"`
 	}
 	out := struct {
-		Changes  []change  `json:"changes"`
-		Secrets  []secret  `json:"secrets"`
-		Removals []Removal `json:"removals,omitempty"`
-		Consents []Note    `json:"consents"`
-		Notes    []Note    `json:"notes"`
-	}{Changes: []change{}, Secrets: []secret{}, Removals: p.Removals, Consents: p.Consents, Notes: p.Notes}
+		Changes  []change         `json:"changes"`
+		Secrets  []secret         `json:"secrets"`
+		Removals []Removal        `json:"removals,omitempty"`
+		Ends     []doctor.Process `json:"ends,omitempty"`
+		Consents []Note           `json:"consents"`
+		Notes    []Note           `json:"notes"`
+	}{Changes: []change{}, Secrets: []secret{}, Removals: p.Removals, Ends: p.Ends, Consents: p.Consents, Notes: p.Notes}
 	for _, c := range p.Changes {
 		out.Changes = append(out.Changes, change{c.Path, c.Action(), modeText(c.Mode()), c.Keys, c.Controls, Diff(c).String()})
 	}

@@ -174,8 +174,11 @@ func (s *InitSession) planStack(ctx context.Context, p *planner) error {
 	return p.stack(ctx, s.draft, c)
 }
 
-// planLogin keeps the start at login that an earlier up installed.
-func (s *InitSession) planLogin(_ context.Context, p *planner) error { return p.login(s.draft) }
+// planLogin keeps the start at login that an earlier up installed, and the daily
+// examination.
+func (s *InitSession) planLogin(_ context.Context, p *planner) error {
+	return errors.Join(p.login(s.draft), p.watch(s.draft))
+}
 
 // planAgentFirst works out what the other parts need to know of the agent's.
 func (s *InitSession) planAgentFirst(ctx context.Context, p *planner) error {

@@ -51,6 +51,7 @@ func touchedSince(records []journal.Record, at journal.Record) []touched {
 	var out []touched
 	index := map[string]int{}
 	done := committed(records)
+	common := sharedPaths(records)
 	for _, r := range records {
 		if r.Seq <= at.Seq || r.Tx == at.Tx || r.Phase != journal.PhaseEvent || r.Event == journal.Recovered || !done[r.Tx] {
 			continue
@@ -60,16 +61,30 @@ func touchedSince(records []journal.Record, at journal.Record) []touched {
 			if !known {
 				i = len(out)
 				index[f.Path] = i
-				out = append(out, touched{first: f})
+				out = append(out, touched{first: f, shared: common[f.Path]})
 			}
 			out[i].edited = out[i].edited || known && f.Before != out[i].last.After
 			out[i].last, out[i].event = f, r.Event
-			out[i].shared = out[i].shared || r.Event == journal.CloudruFmProviderConfigured || isKeyed(f.After) && len(r.Keys) > 0
 			for _, k := range r.Keys {
 				if k.File == f.Path {
 					out[i].keys = append(out[i].keys, k)
 				}
 			}
+		}
+	}
+	return out
+}
+
+// sharedPaths are the files in which only some settings are ours: every openclaw.json
+// that was ever configured.
+func sharedPaths(records []journal.Record) map[string]bool {
+	out := map[string]bool{}
+	for _, r := range records {
+		if r.Event != journal.CloudruFmProviderConfigured {
+			continue
+		}
+		for _, f := range r.Files {
+			out[f.Path] = true
 		}
 	}
 	return out

@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/clawsetup/clawsetup/secrets"
+	"github.com/clawsetup/clawsetup/wizard/doctor"
 	"github.com/clawsetup/clawsetup/wizard/files"
 	"github.com/clawsetup/clawsetup/wizard/hint"
 	"github.com/clawsetup/clawsetup/wizard/openclaw"
@@ -45,6 +46,10 @@ type Setup struct {
 	Dir       string        `yaml:"dir,omitempty"`
 	OpenClaw  OpenClawSetup `yaml:"openclaw"`
 	Claude    ClaudeSetup   `yaml:"claude"`
+	// Watch says that doctor runs every day.
+	Watch WatchSetup `yaml:"watch,omitempty"`
+	// Waivers are findings of doctor that the operator accepts for a while.
+	Waivers []doctor.Waiver `yaml:"waivers,omitempty"`
 }
 
 // APISetup is the cloud.ru endpoint.
@@ -107,6 +112,13 @@ type ImageSetup struct {
 
 // LoginSetup says whether the stack is started when the operator logs in.
 type LoginSetup struct {
+	Start bool `yaml:"start,omitempty"`
+	// DockerHost is the engine that the operator's shell named.
+	DockerHost string `yaml:"docker_host,omitempty"`
+}
+
+// WatchSetup says whether doctor runs by itself, and tells who reads the system's log.
+type WatchSetup struct {
 	Start bool `yaml:"start,omitempty"`
 	// DockerHost is the engine that the operator's shell named.
 	DockerHost string `yaml:"docker_host,omitempty"`

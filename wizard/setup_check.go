@@ -9,6 +9,7 @@ import (
 
 	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/templates"
+	"github.com/clawsetup/clawsetup/wizard/doctor"
 	"github.com/clawsetup/clawsetup/wizard/image"
 	"github.com/clawsetup/clawsetup/wizard/openclaw"
 	"github.com/clawsetup/clawsetup/wizard/text"
@@ -33,11 +34,10 @@ func (s Setup) check() error {
 			return fmt.Errorf("image.digest: %w", err)
 		}
 	}
-	if err := s.checkHardening(); err != nil {
-		return err
-	}
-	if err := s.OpenClaw.check(); err != nil {
-		return err
+	for _, check := range []func() error{s.checkHardening, s.OpenClaw.check, func() error { return doctor.CheckWaivers(s.Waivers) }} {
+		if err := check(); err != nil {
+			return err
+		}
 	}
 	for i, d := range s.Image.KnownGood {
 		if _, err := image.ParseDigest(d); err != nil {
@@ -122,6 +122,6 @@ func (s Setup) strings() map[string]string {
 		"image.reference": s.Image.Reference, "image.trust": s.Image.Trust, "image.cosign_key": s.Image.CosignKey,
 		"image.run_as": s.Image.RunAs, "dir": s.Dir, "openclaw.mode": s.OpenClaw.Mode,
 		"openclaw.config": s.OpenClaw.Config, "claude.path": s.Claude.Path, "claude.version": s.Claude.Version,
-		"claude.sha256": s.Claude.SHA256, "login.docker_host": s.Login.DockerHost,
+		"claude.sha256": s.Claude.SHA256, "login.docker_host": s.Login.DockerHost, "watch.docker_host": s.Watch.DockerHost,
 	}
 }

@@ -140,17 +140,25 @@ func models(proxies []engine.Container) map[string]string {
 // proofs are all that can be said of a stack: what its containers are, who owns the
 // port, and, if that is nobody else, whether the token is checked.
 func (r *running) proofs(ctx context.Context, deaths map[string]int) ([]proof.Result, error) {
+	file, err := r.file(ctx)
+	if err != nil {
+		return nil, err
+	}
+	lives, err := r.lives(ctx, deaths)
+	return slices.Concat(file, lives), err
+}
+
+// lives are the proofs of what runs, without the compose file itself.
+func (r *running) lives(ctx context.Context, deaths map[string]int) ([]proof.Result, error) {
 	results, err := r.claims(ctx, "")
 	if err != nil {
 		return nil, err
 	}
-	for _, more := range []func(context.Context) ([]proof.Result, error){r.file, r.networks} {
-		found, err := more(ctx)
-		if err != nil {
-			return nil, err
-		}
-		results = append(results, found...)
+	networks, err := r.networks(ctx)
+	if err != nil {
+		return nil, err
 	}
+	results = append(results, networks...)
 	results = append(append(results, r.restarts(deaths)...), r.single(), r.tried())
 	owner, err := r.owner(ctx)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -124,7 +125,7 @@ func (a *app) helpUI(args []string) *ui.UI {
 
 func (a *app) rootCommand(u *ui.UI) *cobra.Command {
 	root := &cobra.Command{
-		Use: "clawsetup", Short: u.T("cmd.root.short"), Long: u.T("cmd.root.long"),
+		Use: "clawsetup", Short: u.T("cmd.root.short"), Long: u.T("cmd.root.long") + "\n\n" + u.T("cmd.root.exit"),
 		SilenceUsage: true, SilenceErrors: true, Args: usageArgs(cobra.NoArgs),
 		PersistentPreRunE: func(*cobra.Command, []string) error { return a.checkLang() },
 		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
@@ -135,15 +136,16 @@ func (a *app) rootCommand(u *ui.UI) *cobra.Command {
 	root.PersistentFlags().BoolVar(&a.plain, "plain", false, u.T("flag.plain"))
 	root.AddCommand(
 		a.initCommand(u), a.rotateKeyCommand(u), a.configHistoryCommand(u), a.sessionPurgeCommand(u), a.uninstallCommand(u), a.demoCommand(u),
-		a.upCommand(u), a.downCommand(u), a.statusCommand(u), a.egressCommand(u), a.launchCommand(u), a.tokenCommand(u), a.secretsCommand(u), a.versionCommand(u),
+		a.upCommand(u), a.downCommand(u), a.statusCommand(u), a.doctorCommand(u), a.egressCommand(u), a.launchCommand(u), a.tokenCommand(u), a.secretsCommand(u), a.versionCommand(u),
+		a.completionCommand(u),
 	)
-	root.CompletionOptions.HiddenDefaultCmd = false
+	completeRoot(root)
 	return root
 }
 
 func (a *app) checkLang() error {
-	if a.lang != "" && a.lang != "en" && a.lang != "ru" {
-		return usageError{fmt.Errorf("--lang: %q is neither en nor ru", a.lang)}
+	if a.lang != "" && !slices.Contains(ui.Languages(), a.lang) {
+		return usageError{fmt.Errorf("--lang: %q is neither %s", a.lang, strings.Join(ui.Languages(), " nor "))}
 	}
 	return nil
 }

@@ -45,3 +45,10 @@ func TestParseSeq(t *testing.T) {
 		}
 	}
 }
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -284,6 +284,12 @@ func (a *app) historyRollback(u *ui.UI) *cobra.Command {
 	return c
 }
 
+// The formats of config-history export.
+const (
+	formatJSONL = "jsonl"
+	formatOCSF  = "ocsf"
+)
+
 func (a *app) historyExport(u *ui.UI) *cobra.Command {
 	var format string
 	c := &cobra.Command{
@@ -294,16 +300,16 @@ func (a *app) historyExport(u *ui.UI) *cobra.Command {
 				return err
 			}
 			switch format {
-			case "jsonl":
+			case formatJSONL:
 				return h.Log().ExportJSONL(a.out)
-			case "ocsf":
+			case formatOCSF:
 				return h.Log().ExportOCSF(a.out)
 			default:
-				return usageError{errors.New("--format: neither jsonl nor ocsf")}
+				return usageError{fmt.Errorf("--format: neither %s nor %s", formatJSONL, formatOCSF)}
 			}
 		},
 	}
-	c.Flags().StringVar(&format, "format", "jsonl", u.T("flag.format"))
-	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"jsonl", "ocsf"}, cobra.ShellCompDirectiveNoFileComp))
+	c.Flags().StringVar(&format, "format", formatJSONL, u.T("flag.format"))
+	completeValues(c, "format", []string{formatJSONL, formatOCSF})
 	return c
 }

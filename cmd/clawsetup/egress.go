@@ -143,7 +143,8 @@ func readSecret(name string) (secrets.Secret, error) {
 func (a *app) launchCommand(u *ui.UI) *cobra.Command {
 	return &cobra.Command{
 		Use: "launch -- PROGRAM [ARGUMENT ...]", Short: u.T("cmd.launch.short"), Long: u.T("cmd.launch.long"), Args: usageArgs(cobra.MinimumNArgs(1)),
-		RunE: func(_ *cobra.Command, args []string) error { return launch(args) },
+		ValidArgsFunction: anyFile,
+		RunE:              func(_ *cobra.Command, args []string) error { return launch(args) },
 	}
 }
 

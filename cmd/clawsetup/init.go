@@ -60,19 +60,19 @@ func (a *app) initCommand(u *ui.UI) *cobra.Command {
 // completeInit offers the values of the flags that have few.
 func completeInit(c *cobra.Command) {
 	for flag, values := range map[string][]string{
-		"store":         {string(secrets.KindKeyring), string(secrets.KindDocker)},
-		"openclaw-mode": {"auto", "plugin", "builtin", "legacy", "none"},
-		"section":       wizard.SectionNames(),
-		"hardening":     wizard.HardeningNames(),
-		"conflicts":     {"keep", "replace"},
-
-		"managed-settings": {"no", "yes"},
+		"store":            secrets.Kinds(),
+		"openclaw-mode":    wizard.OpenClawModes(),
+		"section":          wizard.SectionNames(),
+		"conflicts":        wizard.ConflictNames(),
+		"managed-settings": wizard.ManagedNames(),
 		"preset":           wizard.PresetNames(),
-		"egress":           {"restricted", "open"},
+		"egress":           wizard.EgressNames(),
 	} {
-		// It fails only for a flag that is not there, which the tests would show.
-		_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+		completeValues(c, flag, values)
 	}
+	completeList(c, "hardening", wizard.HardeningNames())
+	completeFiles(c, "config", "cosign-key", "openclaw-config", "claude")
+	completeFolders(c, "dir")
 }
 
 func (a *app) runInit(ctx context.Context, o *initOptions) error {
@@ -174,6 +174,7 @@ func (k *keyOptions) bind(c *cobra.Command, u *ui.UI) {
 	c.Flags().BoolVar(&k.stdin, "key-stdin", false, u.T("flag.key-stdin"))
 	c.Flags().StringVar(&k.file, "key-file", "", u.T("flag.key-file"))
 	c.Flags().StringVar(&k.label, "key-label", "", u.T("flag.key-label"))
+	completeFiles(c, "key-file")
 }
 
 // read takes the key from where the flags say; zero when they say nothing.

@@ -213,10 +213,3 @@ func (s *scratch) save() (restore func()) {
 		check(s.t, exec.Command("cp", "-a", kept+"/.", s.home).Run())
 	}
 }
-
-func check(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}

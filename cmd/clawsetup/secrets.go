@@ -22,6 +22,7 @@ func (a *app) secretsCommand(u *ui.UI) *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return a.runSecrets(c.Context(), setup) },
 	}
 	c.Flags().StringVar(&setup, "setup", "", u.T("flag.setup"))
+	completeFiles(c, "setup")
 	return c
 }
 

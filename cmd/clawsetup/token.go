@@ -29,6 +29,7 @@ func (a *app) tokenCommand(u *ui.UI) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&setup, "setup", "", u.T("flag.setup"))
+	completeFiles(c, "setup")
 	c.Flags().BoolVar(&show, "show", false, u.T("flag.show"))
 	c.Flags().BoolVar(&gateway, "gateway", false, u.T("flag.gateway"))
 	return c

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"runtime"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
@@ -16,19 +17,22 @@ var (
 	date    = ""
 )
 
-// build is what `version --json` prints.
+// build is what `version --json` prints: enough to find the sources that a program was
+// made of. Modules has the checksum, as in go.sum, of each module in it.
 type build struct {
 	Version string            `json:"version"`
 	Commit  string            `json:"commit"`
 	Date    string            `json:"date"`
 	Go      string            `json:"go"`
+	OS      string            `json:"os"`
+	Arch    string            `json:"arch"`
 	Modules map[string]string `json:"modules"`
 }
 
 func buildVersion() string { return readBuild().Version }
 
 func readBuild() build {
-	b := build{Version: version, Commit: commit, Date: date, Modules: map[string]string{}}
+	b := build{Version: version, Commit: commit, Date: date, OS: runtime.GOOS, Arch: runtime.GOARCH, Modules: map[string]string{}}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return b

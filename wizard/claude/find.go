@@ -61,7 +61,7 @@ func Find(ctx context.Context, override string) (CLI, error) {
 			return CLI{}, fmt.Errorf("look for claude in PATH: %w", err)
 		}
 	}
-	cli, err := inspect(path)
+	cli, err := Inspect(path)
 	if err != nil {
 		return CLI{}, fmt.Errorf("use %s as claude: %w", text.Clean(path, 200), err)
 	}
@@ -88,7 +88,10 @@ func CheckCommand(path string) (name string, err error) {
 	return name, nil
 }
 
-func inspect(path string) (CLI, error) {
+// Inspect looks at the file alone and runs nothing, so that CLI.Version stays empty. The
+// error wraps ErrNotInstalled when nothing is there; any other one says why the program
+// must not be run (controls T-03, E-04).
+func Inspect(path string) (CLI, error) {
 	name, err := CheckCommand(path)
 	if err != nil {
 		return CLI{}, err

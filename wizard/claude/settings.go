@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/netip"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -158,8 +159,39 @@ func ValidateSettings(b []byte) error {
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("claude settings: something follows the object")
 	}
+	if err := exactNames(b); err != nil {
+		return fmt.Errorf("claude settings: %w", err)
+	}
 	if err := validate(s); err != nil {
 		return fmt.Errorf("claude settings: %w", err)
+	}
+	return nil
+}
+
+// exactNames refuses a key that package json takes for one of ours and Claude Code does
+// not: "apikeyhelper" would be checked here while "apiKeyHelper" runs there.
+func exactNames(b []byte) error {
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(b, &all); err != nil {
+		return err
+	}
+	var rules map[string]json.RawMessage
+	if err := json.Unmarshal(all["permissions"], &rules); len(all["permissions"]) > 0 && err != nil {
+		return err
+	}
+	for _, part := range []struct {
+		names map[string]json.RawMessage
+		of    reflect.Type
+	}{{all, reflect.TypeFor[settings]()}, {rules, reflect.TypeFor[permissions]()}} {
+		known := map[string]bool{}
+		for i := range part.of.NumField() {
+			known[part.of.Field(i).Tag.Get("json")] = true
+		}
+		for name := range part.names {
+			if !known[name] {
+				return fmt.Errorf("%s is not ours", strconv.QuoteToASCII(name))
+			}
+		}
 	}
 	return nil
 }

@@ -9,12 +9,14 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/template"
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"github.com/clawsetup/clawsetup/templates"
 	"github.com/clawsetup/clawsetup/wizard/text"
 )
 
@@ -54,11 +56,44 @@ func Check(ctx context.Context, dir string, compose, env []byte, relax ...Relaxa
 	if err != nil {
 		return nil, err
 	}
-	project, err := loadProject(ctx, dir, compose, mapping)
+	project, err := loadProject(ctx, dir, compose, mapping, topLevel)
 	if err != nil {
 		return nil, err
 	}
 	return slices.Concat(envViolations(mapping), Violations(project, relax...)), nil
+}
+
+// CheckForeign is Check for a compose file that clawsetup did not write: whatever stands
+// at its top level is read, but for other files, and the service that runs the proxy's
+// image counts as the proxy, whatever its name is.
+func CheckForeign(ctx context.Context, dir string, compose, env []byte) ([]Violation, error) {
+	mapping, err := parseEnv(env)
+	if err != nil {
+		return nil, err
+	}
+	project, err := loadProject(ctx, dir, compose, mapping, nil)
+	if err != nil {
+		return nil, err
+	}
+	renameProxy(project)
+	return slices.Concat(envViolations(mapping), Violations(project)), nil
+}
+
+// ProxyImage is part of the name of every image of the proxy.
+const ProxyImage = "claude-code-proxy"
+
+// renameProxy gives the proxy's service our name for it, where nothing else has it.
+func renameProxy(p *types.Project) {
+	if _, taken := p.Services[templates.Service]; taken {
+		return
+	}
+	for _, name := range sortedKeys(p.Services) {
+		if s := p.Services[name]; len(p.Services) == 1 || strings.Contains(s.Image, ProxyImage) {
+			delete(p.Services, name)
+			p.Services[templates.Service] = s
+			return
+		}
+	}
 }
 
 // Load reads a compose file and its .env as Validate does, without checking the
@@ -68,7 +103,7 @@ func Load(ctx context.Context, dir string, compose, env []byte) (*types.Project,
 	if err != nil {
 		return nil, err
 	}
-	return loadProject(ctx, dir, compose, mapping)
+	return loadProject(ctx, dir, compose, mapping, topLevel)
 }
 
 func parseEnv(env []byte) (types.Mapping, error) {
@@ -88,7 +123,7 @@ func parseEnv(env []byte) (types.Mapping, error) {
 // which would bring in files that nobody checked.
 var topLevel = []string{"name", "networks", "secrets", "services"}
 
-func loadProject(ctx context.Context, dir string, compose []byte, env types.Mapping) (project *types.Project, err error) {
+func loadProject(ctx context.Context, dir string, compose []byte, env types.Mapping, allowed []string) (project *types.Project, err error) {
 	// compose-go v2.16.2 panics on some values of the wrong type that its schema lets
 	// through, such as the float in "ulimits: {nofile: {soft: 09, hard: 1}}".
 	defer func() {
@@ -113,7 +148,7 @@ func loadProject(ctx context.Context, dir string, compose []byte, env types.Mapp
 		return nil, composeError(err)
 	}
 	for key := range model {
-		if !slices.Contains(topLevel, key) {
+		if allowed != nil && !slices.Contains(allowed, key) {
 			return nil, fmt.Errorf("reading %s: %w: %q is no part of the stack", composeFile, ErrInvalid, text.Clean(key, 40))
 		}
 	}

@@ -395,7 +395,7 @@ func FuzzRendered(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := loadProject(t.Context(), t.TempDir(), b, vars)
+		p, err := loadProject(t.Context(), t.TempDir(), b, vars, topLevel)
 		if err != nil {
 			t.Fatal(err)
 		}

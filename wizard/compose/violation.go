@@ -96,3 +96,23 @@ func apply[T any](checks []check[T], subject T, service string, relax []Relaxati
 }
 
 func sortedKeys[M ~map[string]V, V any](m M) []string { return slices.Sorted(maps.Keys(m)) }
+
+// Rules are the names of all checks, sorted.
+func Rules() []string {
+	names := map[string]bool{"secret-in-env-file": true, "env-file": true}
+	for _, list := range [][]check[service]{serviceChecks, proxyChecks, gatewayChecks} {
+		for _, c := range list {
+			names[c.rule] = true
+		}
+	}
+	for _, c := range projectChecks {
+		names[c.rule] = true
+	}
+	for _, c := range networkChecks {
+		names[c.rule] = true
+	}
+	for _, c := range secretChecks {
+		names[c.rule] = true
+	}
+	return sortedKeys(names)
+}

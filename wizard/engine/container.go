@@ -9,6 +9,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -93,6 +94,12 @@ func (e *Engine) Containers(ctx context.Context, project string) ([]Container, e
 	if err != nil {
 		return nil, fmt.Errorf("asking the engine for the containers of %s: %w", project, err)
 	}
+	return e.described(ctx, list)
+}
+
+// described are the containers of a list as the engine describes each, ordered by
+// service and number.
+func (e *Engine) described(ctx context.Context, list []container.Summary) ([]Container, error) {
 	var out []Container
 	for _, c := range list {
 		got, raw, err := e.api.ContainerInspectWithRaw(ctx, c.ID, false)
@@ -111,6 +118,35 @@ func (e *Engine) Containers(ctx context.Context, project string) ([]Container, e
 		return cmp.Or(cmp.Compare(a.Service(), b.Service()), cmp.Compare(a.Number(), b.Number()))
 	})
 	return out, nil
+}
+
+// Resembling are the containers that were not made by a project of ours and look like a
+// proxy: their image's name holds repository, or they publish the port. At most
+// mostAlike of them are described.
+func (e *Engine) Resembling(ctx context.Context, repository string, port uint16) ([]Container, error) {
+	list, err := e.api.ContainerList(ctx, container.ListOptions{All: true})
+	if err != nil {
+		return nil, fmt.Errorf("asking the engine for its containers: %w", err)
+	}
+	list = slices.DeleteFunc(list, func(c container.Summary) bool {
+		publishes := slices.ContainsFunc(c.Ports, func(p container.Port) bool { return p.PublicPort == port })
+		return !strings.Contains(c.Image, repository) && !publishes
+	})
+	if len(list) > mostAlike {
+		return nil, fmt.Errorf("%d containers look like the proxy, more than are looked at", len(list))
+	}
+	return e.described(ctx, list)
+}
+
+const mostAlike = 50
+
+// Built is the architecture that an image was built for, such as "amd64", by its id.
+func (e *Engine) Built(ctx context.Context, id string) (string, error) {
+	got, err := e.api.ImageInspect(ctx, id)
+	if err != nil {
+		return "", fmt.Errorf("asking the engine for the image %s: %w", text.Clean(id, 80), err)
+	}
+	return text.Clean(got.Architecture, 20), nil
 }
 
 // Network describes a network of a compose project.

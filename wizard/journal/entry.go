@@ -65,6 +65,14 @@ const (
 	// TranscriptsPurged says that conversations of Claude Code were deleted: how many, and
 	// their hashes, never what was in them.
 	TranscriptsPurged Event = "TranscriptsPurged"
+	// ContentAccepted says that the operator looked at skills and plugins, whose hashes
+	// were recorded.
+	ContentAccepted Event = "ContentAccepted"
+	// ProcessesEnded says that processes were ended for which nobody waited.
+	ProcessesEnded Event = "ProcessesEnded"
+	// FindingsReported says that an examination found something that it had not found
+	// before, or that nothing is left.
+	FindingsReported Event = "FindingsReported"
 	// SetupRemoved says that clawsetup took back what it had done.
 	SetupRemoved Event = "SetupRemoved"
 )

@@ -263,17 +263,43 @@ func arguments(v any, backend bool) error {
 	}
 	for _, e := range v.([]any) {
 		arg := e.(string)
-		for _, flag := range []string{"dangerously", "bypassPermissions", "acceptEdits", "--full-auto", "--yolo"} {
-			if strings.Contains(arg, flag) {
-				return fmt.Errorf("%s skips permissions", flag)
-			}
+		if flag := SkipsPermissions(arg); flag != "" {
+			return fmt.Errorf("%s skips permissions", flag)
 		}
-		if arg == "" || (backend && (arg == "{sessionId}" || arg == "mcp__*")) {
-			continue
+		check := CheckArgument
+		if !backend {
+			check = wordOrEmpty
 		}
-		if err := command.CheckWord(arg); err != nil {
+		if err := check(arg); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// SkipsPermissions is the part of an argument of Claude Code or codex that lets it act
+// without asking; empty for any other argument.
+func SkipsPermissions(arg string) string {
+	for _, flag := range []string{"dangerously", "bypassPermissions", "acceptEdits", "--full-auto", "--yolo"} {
+		if strings.Contains(arg, flag) {
+			return flag
+		}
+	}
+	return ""
+}
+
+// CheckArgument refuses shell metacharacters in an argument of a backend that is no
+// placeholder or pattern of ours (controls T-03, E-04).
+func CheckArgument(arg string) error {
+	if arg == "{sessionId}" || arg == "mcp__*" {
+		return nil
+	}
+	return wordOrEmpty(arg)
+}
+
+func wordOrEmpty(arg string) error {
+	if arg == "" {
+		return nil
+	}
+	return command.CheckWord(arg)
 }

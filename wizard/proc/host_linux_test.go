@@ -7,6 +7,7 @@ import (
 	"slices"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // TestHostKnowsThisProcess asks the kernel that runs the test about the test.
@@ -94,5 +95,25 @@ func TestHostIsRead(t *testing.T) {
 	// The root of the groups has no limits, and others may be out of sight.
 	if _, err := s.Group(pid); err != nil && !errors.Is(err, ErrHidden) {
 		t.Error(err)
+	}
+}
+
+// TestHostListsThisProcess: with what it was started, and when.
+func TestHostListsThisProcess(t *testing.T) {
+	all, err := Host().Processes(1 << 15)
+	if err != nil && !errors.Is(err, ErrHidden) {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(all, func(p Process) bool { return p.PID == os.Getpid() })
+	if i < 0 {
+		t.Fatal("it is not in the list")
+	}
+	p := all[i]
+	if p.Parent != os.Getppid() || p.UID != os.Geteuid() || !slices.Equal(p.Args, os.Args) || p.Ended || p.Start == "" || p.Age > time.Hour {
+		t.Errorf("%+v", p)
+	}
+	b, err := Host().Environ(p.PID)
+	if v, ok := Variable(b, "PATH"); err != nil || !ok || len(v) == 0 {
+		t.Errorf("its PATH is not in its environment: %v", err)
 	}
 }

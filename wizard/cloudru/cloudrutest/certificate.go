@@ -24,7 +24,7 @@ type Certificate struct {
 	MaxVersion uint16
 }
 
-const validity = 24 * time.Hour
+const validity = 60 * 24 * time.Hour
 
 // Issue makes an authority, and a certificate signed by it. The authority is in PEM,
 // as SSL_CERT_FILE names it to Go programs.

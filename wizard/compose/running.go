@@ -1,0 +1,126 @@
+package compose
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/docker/docker/api/types/container"
+
+	"github.com/clawsetup/clawsetup/templates"
+)
+
+// Describe says what a compose file would have to say for a container to be as the
+// engine describes it, so that Violations judges one that nobody's file made by the same
+// rules. Its networks are not described: what they are is not in a container's
+// description. service is the name that it counts as.
+func Describe(c container.InspectResponse, service string) *types.Project {
+	s := types.ServiceConfig{Name: service}
+	if c.Config != nil {
+		describeImage(&s, c.Config)
+	}
+	if c.ContainerJSONBase != nil && c.HostConfig != nil {
+		describeHost(&s, c.HostConfig)
+	}
+	for _, m := range c.Mounts {
+		if name, ok := strings.CutPrefix(m.Destination, templates.SecretsPath+"/"); ok {
+			s.Secrets = append(s.Secrets, types.ServiceSecretConfig{Source: name, Target: name})
+			continue
+		}
+		s.Volumes = append(s.Volumes, types.ServiceVolumeConfig{Type: string(m.Type), Source: cmp.Or(m.Source, m.Name), Target: m.Destination, ReadOnly: !m.RW})
+	}
+	describePorts(&s, c)
+	return &types.Project{Name: service, Services: types.Services{service: s}}
+}
+
+func describeImage(s *types.ServiceConfig, c *container.Config) {
+	s.Image, s.User = c.Image, c.User
+	s.Entrypoint, s.Command = types.ShellCommand(c.Entrypoint), types.ShellCommand(c.Cmd)
+	s.Environment = types.MappingWithEquals{}
+	for _, v := range c.Env {
+		name, value, _ := strings.Cut(v, "=")
+		s.Environment[name] = &value
+	}
+	if h := c.Healthcheck; h != nil {
+		interval := types.Duration(cmp.Or(h.Interval, 30*time.Second)) // the engine's default
+		s.HealthCheck = &types.HealthCheckConfig{Test: h.Test, Interval: &interval, Disable: len(h.Test) > 0 && h.Test[0] == "NONE"}
+	}
+}
+
+func describeHost(s *types.ServiceConfig, h *container.HostConfig) {
+	s.Privileged, s.ReadOnly, s.Init = h.Privileged, h.ReadonlyRootfs, h.Init
+	s.CapAdd, s.CapDrop = []string(h.CapAdd), []string(h.CapDrop)
+	s.SecurityOpt = describeOptions(h.SecurityOpt)
+	if h.NetworkMode.IsHost() || h.NetworkMode.IsContainer() {
+		s.NetworkMode = string(h.NetworkMode)
+	}
+	s.Pid, s.Cgroup, s.Ipc = string(h.PidMode), string(h.CgroupnsMode), string(h.IpcMode)
+	s.Uts, s.UserNSMode = string(h.UTSMode), string(h.UsernsMode)
+	s.MemLimit, s.MemSwapLimit = types.UnitBytes(h.Memory), types.UnitBytes(h.MemorySwap)
+	s.CPUS = float32(h.NanoCPUs) / 1e9
+	if h.NanoCPUs == 0 && h.CPUQuota > 0 && h.CPUPeriod > 0 {
+		s.CPUS = float32(h.CPUQuota) / float32(h.CPUPeriod)
+	}
+	if h.PidsLimit != nil {
+		s.PidsLimit = *h.PidsLimit
+	}
+	s.OomScoreAdj = int64(h.OomScoreAdj)
+	s.OomKillDisable = h.OomKillDisable != nil && *h.OomKillDisable
+	if p := h.RestartPolicy; p.Name != "" && !p.IsNone() {
+		s.Restart = string(p.Name)
+		if p.IsOnFailure() {
+			s.Restart = fmt.Sprintf("%s:%d", p.Name, p.MaximumRetryCount)
+		}
+	}
+	s.Logging = &types.LoggingConfig{Driver: h.LogConfig.Type, Options: h.LogConfig.Config}
+	s.Ulimits = map[string]*types.UlimitsConfig{}
+	for _, u := range h.Ulimits {
+		s.Ulimits[u.Name] = &types.UlimitsConfig{Soft: int(u.Soft), Hard: int(u.Hard)}
+	}
+	for path, options := range h.Tmpfs {
+		s.Tmpfs = append(s.Tmpfs, path+":"+options)
+	}
+	for _, d := range h.Devices {
+		s.Devices = append(s.Devices, types.DeviceMapping{Source: d.PathOnHost, Target: d.PathInContainer, Permissions: d.CgroupPermissions})
+	}
+	s.GroupAdd, s.VolumesFrom = h.GroupAdd, h.VolumesFrom
+}
+
+// describeOptions gives the profile back its form in a file: compose hands the engine
+// its content. The engine's own, or none, is no profile.
+func describeOptions(options []string) []string {
+	var out []string
+	for _, o := range options {
+		if content, ok := option(o, "seccomp"); ok && strings.HasPrefix(strings.TrimSpace(content), "{") {
+			o = "seccomp=profile.json"
+		}
+		out = append(out, o)
+	}
+	return out
+}
+
+// describePorts takes what is published, or what was asked for where nothing runs.
+func describePorts(s *types.ServiceConfig, c container.InspectResponse) {
+	published := map[string][2]string{}
+	if c.ContainerJSONBase != nil && c.HostConfig != nil {
+		for port, bindings := range c.HostConfig.PortBindings {
+			for _, b := range bindings {
+				published[port.Port()+"/"+b.HostPort+"/"+b.HostIP] = [2]string{port.Port(), b.HostIP}
+			}
+		}
+	}
+	if c.NetworkSettings != nil {
+		for port, bindings := range c.NetworkSettings.Ports {
+			for _, b := range bindings {
+				published[port.Port()+"/"+b.HostPort+"/"+b.HostIP] = [2]string{port.Port(), b.HostIP}
+			}
+		}
+	}
+	for _, key := range sortedKeys(published) {
+		var target uint32
+		_, _ = fmt.Sscan(published[key][0], &target)
+		s.Ports = append(s.Ports, types.ServicePortConfig{Target: target, HostIP: published[key][1], Protocol: "tcp"})
+	}
+}

@@ -1,0 +1,136 @@
+package doctor
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/clawsetup/clawsetup/wizard/text"
+)
+
+// AuditWord names OpenClaw's own audit in a Selection.
+const AuditWord = "openclaw-audit"
+
+// Audit is what `openclaw security audit` says.
+type Audit struct {
+	// Version is OpenClaw's.
+	Version string `json:"version"`
+	// Outcome is NotChecked when it could not be asked, and Why says so.
+	Outcome  Outcome        `json:"outcome"`
+	Why      string         `json:"why,omitempty"`
+	Findings []AuditFinding `json:"findings"`
+}
+
+// AuditFinding is one of OpenClaw's findings.
+type AuditFinding struct {
+	ID       string   `json:"check_id"`
+	Severity Severity `json:"severity"`
+	Title    string   `json:"title"`
+	Detail   string   `json:"detail"`
+	Fix      string   `json:"fix,omitempty"`
+	// Same is the check of ours that looks at the same: it counts there and not here.
+	Same string `json:"same_as,omitempty"`
+	// Waiver is why the operator accepts it; nil when nobody does.
+	Waiver *Waiver `json:"waiver,omitempty"`
+}
+
+// counts tells whether a finding is one of its own.
+func (f AuditFinding) counts() bool { return f.Same == "" && f.Waiver == nil }
+
+func (a *Audit) reaches(least Severity) bool {
+	return a != nil && slices.ContainsFunc(a.Findings, func(f AuditFinding) bool { return f.counts() && f.Severity >= least })
+}
+
+// Count is how many of the findings are not ours as well, and not waived.
+func (a *Audit) Count() int {
+	n := 0
+	if a != nil {
+		for _, f := range a.Findings {
+			if f.counts() {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// auditSeverities are OpenClaw's three.
+var auditSeverities = map[string]Severity{"info": Info, "warn": Medium, "critical": Critical}
+
+// mostAudit bounds how many findings are taken.
+const mostAudit = 500
+
+// ParseAudit reads what `openclaw security audit --json` prints. OpenClaw ends with 0
+// whatever it found: only the text tells.
+func ParseAudit(b []byte) ([]AuditFinding, error) {
+	var out struct {
+		Findings []struct {
+			CheckID     string `json:"checkId"`
+			Severity    string `json:"severity"`
+			Title       string `json:"title"`
+			Detail      string `json:"detail"`
+			Remediation string `json:"remediation"`
+		} `json:"findings"`
+	}
+	if err := json.Unmarshal(b, &out); err != nil {
+		return nil, errors.New("what openclaw security audit prints is no JSON")
+	}
+	if out.Findings == nil {
+		return nil, errors.New("openclaw security audit prints no list of findings")
+	}
+	if len(out.Findings) > mostAudit {
+		return nil, fmt.Errorf("openclaw security audit has more than %d findings", mostAudit)
+	}
+	list := []AuditFinding{}
+	for _, f := range out.Findings {
+		severity, ok := auditSeverities[f.Severity]
+		if !ok {
+			return nil, fmt.Errorf("%q is no severity of openclaw's that is known", text.Clean(f.Severity, 40))
+		}
+		list = append(list, AuditFinding{
+			ID: text.Clean(f.CheckID, 100), Severity: severity, Title: text.Clean(f.Title, longestDetail),
+			Detail: text.Clean(oneLine(f.Detail), longestDetail), Fix: text.Clean(oneLine(f.Remediation), longestDetail),
+		})
+	}
+	return list, nil
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// sameChecks are the checks of ours that look at what a finding of OpenClaw's is about,
+// by the beginning of its id.
+var sameChecks = map[string][]string{}
+
+// Join puts OpenClaw's findings beside ours: what a check of ours found as well counts
+// once. A nil audit is that of an OpenClaw that is not there.
+func (r *Report) Join(a *Audit, waivers []Waiver) {
+	if a == nil {
+		return
+	}
+	for i := range a.Findings {
+		f := &a.Findings[i]
+		f.Same = r.sameAs(f.ID)
+		as := Finding{Where: Location{Key: f.ID}, Detail: f.Title, Severity: f.Severity}
+		if j := slices.IndexFunc(waivers, func(w Waiver) bool { return w.covers(AuditWord, as, r.Time) }); j >= 0 {
+			f.Waiver = &waivers[j]
+		}
+	}
+	r.Audit = a
+}
+
+// sameAs is the check of ours that found, or was told to accept, the same.
+func (r *Report) sameAs(id string) string {
+	for prefix, checks := range sameChecks {
+		if !strings.HasPrefix(id, prefix) {
+			continue
+		}
+		for _, c := range r.Results {
+			if slices.Contains(checks, c.Check.ID) && (c.Outcome == Found || c.Outcome == Waived) {
+				return c.Check.ID
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,396 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/clawsetup/clawsetup/wizard/claude/command"
+	"github.com/clawsetup/clawsetup/wizard/openclaw"
+	"github.com/clawsetup/clawsetup/wizard/text"
+)
+
+// credentialChecks ask what of the configuration is a credential in the clear. Each text
+// belongs to one of them: the gateway's own to gateway-token, those of MCP servers to
+// mcp-secrets, and a well-known word in place of a secret to sentinel-keys, wherever it is.
+func credentialChecks() []Check {
+	i02 := []string{"I-02", "A4"}
+	leak := []Category{Disclosure, CredentialLeak}
+	return []Check{
+		agentCheck("plaintext-credentials", High, i02, inConfig(plaintext(inFile)), leak...),
+		agentCheck("channel-credentials", High, []string{"gap 12", "gap 10", "I-02"}, inConfig(plaintext(inChannel)), leak...),
+		agentCheck("environment-credentials", High, []string{"I-02", "gap 19"}, inConfig(plaintext(inEnvironment)), leak...),
+		agentCheck("sentinel-keys", High, []string{"I-02", "S-01"}, inConfig(sentinelKeys), Spoofing, CredentialLeak),
+		agentCheck("secret-provider", High, []string{"T-03", "I-02"}, inConfig(secretProviders), Tampering, Elevation, CredentialLeak),
+	}
+}
+
+// home is where a credential belongs.
+type home int
+
+const (
+	inFile home = iota
+	inChannel
+	inEnvironment
+	inGateway
+	inMCP
+)
+
+func (l leaf) home() home {
+	switch {
+	case l.below("gateway", "auth") && len(l.path) == 3:
+		return inGateway
+	case l.below("channels"):
+		return inChannel
+	case l.below("mcp", "servers"), l.below("mcpServers"):
+		return inMCP
+	case l.below("env"), l.below("agents", "defaults", "cliBackends", "*", "env"), l.below("skills", "entries", "*", "env"):
+		return inEnvironment
+	}
+	return inFile
+}
+
+// credentialNames are how the keys of credentials end, in small letters without marks.
+var credentialNames = []string{
+	"apikey", "token", "secret", "password", "passwd", "passphrase", "credential", "credentials", "authorization", "bearer", "cookie", "privatekey", "accesskey",
+	"secretkey", "encryptkey", "encodingaeskey", "signingkey", "authkey", "licensekey", "connectionstring", "mnemonic", "nsec",
+}
+
+// credentialName tells whether a key or variable is called like a credential.
+func credentialName(key string) bool {
+	key = strings.ToLower(strings.NewReplacer("_", "", "-", "", ".", "").Replace(key))
+	return slices.ContainsFunc(credentialNames, func(n string) bool { return strings.HasSuffix(key, n) })
+}
+
+// credentialValue fits what is a credential whatever its key is called: known prefixes, a
+// private key, a password in an address.
+var credentialValue = regexp.MustCompile(`(?:^|[\s=:"'])(?:sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|xox[abeoprs]-[A-Za-z0-9-]{10,}|xapp-[A-Za-z0-9-]{10,}|AKIA[A-Z0-9]{16}|AIza[A-Za-z0-9_-]{30,}|glpat-[A-Za-z0-9_-]{16,}|hf_[A-Za-z0-9]{20,}|cst_[A-Za-z0-9_-]{20,}|\d{8,10}:[A-Za-z0-9_-]{35}|Bearer\s+[A-Za-z0-9._~+/-]{16,})` +
+	`|-----BEGIN [A-Z ]*PRIVATE KEY-----|://[^/\s:@]+:[^/\s:@$]+@`)
+
+// credential tells whether a text is one: by its key, or by what it looks like.
+func (l leaf) credential() bool {
+	if len(l.path) == 0 || l.value == "" {
+		return false
+	}
+	return credentialName(l.last()) || credentialValue.MatchString(l.value)
+}
+
+var environmentName = regexp.MustCompile(`^\$\{[A-Za-z_][A-Za-z0-9_]*\}$`)
+
+// fromEnvironment tells whether a text only names a variable.
+func fromEnvironment(value string) bool {
+	return environmentName.MatchString(strings.TrimPrefix(strings.TrimPrefix(value, "Bearer "), "bearer "))
+}
+
+// sentinels are words that guides put in place of a secret, in small letters.
+var sentinels = []string{
+	"cloudru-proxy-key", "not-a-real-key", "dummy", "dummy-key", "changeme", "change-me", "change_me", "placeholder", "your-api-key", "your_api_key", "yourapikey",
+	"your-api-key-here", "your-token", "your-token-here", "your-secret", "example", "test", "test-key", "test-token", "secret", "password", "token", "apikey", "api-key", "xxx",
+	"xxxx", "sk-dummy", "sk-test", "sk-xxx", "sk-ant-dummy", "any-value", "anything", "fake", "fake-key", "unused", "todo", "replace-me", "replaceme", "12345", "123456",
+	"sk-1234", "openclaw", "admin", "letmein", "qwerty",
+}
+
+// sentinel tells whether a value is such a word.
+func sentinel(value string) bool {
+	return slices.Contains(sentinels, strings.Trim(strings.ToLower(strings.TrimSpace(value)), "<>[]{}\"'"))
+}
+
+func plaintext(where home) func(*Host, *answer, *config) {
+	return func(h *Host, a *answer, c *config) {
+		for _, l := range c.strings {
+			if l.home() != where {
+				continue
+			}
+			a.saw(c.path)
+			if !l.credential() || sentinel(l.value) {
+				continue
+			}
+			switch {
+			case fromEnvironment(l.value):
+				a.found(c.at(l.path...), "it is taken from the environment, which every child process inherits").milder(Low)
+			default:
+				f := a.found(c.at(l.path...), "it is in the file in the clear")
+				h.chosen(f, "", l.path...)
+				ownKey(c, f, l.path)
+			}
+		}
+	}
+}
+
+// ownKey lets doctor --fix put the reference to the proxy's token back where only that
+// belongs.
+func ownKey(c *config, f *Finding, path []string) {
+	provider := c.get("secrets.providers." + openclaw.SecretProvider)
+	if provider == nil || strings.Join(path, ".") != "models.providers."+openclaw.BackendID+".apiKey" {
+		return
+	}
+	f.repairedBy(c.set(map[string]any{"source": "exec", "provider": openclaw.SecretProvider, "id": openclaw.SecretProxyToken}, path...))
+}
+
+// sentinelKeys: whoever read the same guide knows the secret.
+func sentinelKeys(_ *Host, a *answer, c *config) {
+	a.saw(c.path)
+	for _, l := range c.strings {
+		if len(l.path) > 0 && credentialName(l.last()) && sentinel(l.value) {
+			ownKey(c, a.found(c.at(l.path...), "it is a word that guides give, and no secret"), l.path)
+		}
+	}
+}
+
+// secretProviders: the command of a provider runs whenever OpenClaw starts.
+func secretProviders(h *Host, a *answer, c *config) {
+	providers := c.object("secrets.providers")
+	for _, name := range slices.Sorted(maps.Keys(providers)) {
+		at := []string{"secrets", "providers", name}
+		a.saw(c.path)
+		for _, key := range []string{"allowInsecurePath", "allowSymlinkCommand"} {
+			if lookAt(providers[name], key) == true {
+				a.found(c.at(append(at, key)...), "it lets others put a program in place of the provider's").
+					repairedBy(Repair{In: c.path, Key: append(slices.Clone(at), key), Remove: true})
+			}
+		}
+		if textAt(providers[name], "source") == "exec" {
+			h.providerCommand(a, c, name, textAt(providers[name], "command"))
+		} else if name == openclaw.SecretProvider {
+			a.found(c.at(at...), "it is not clawsetup's provider of secrets")
+		}
+	}
+}
+
+func (h *Host) providerCommand(a *answer, c *config, name, path string) {
+	where := c.at("secrets", "providers", name, "command")
+	if err := command.CheckPath(path); err != nil {
+		a.found(where, "the command of provider %s: %s", text.Clean(name, 60), err)
+		return
+	}
+	if name == openclaw.SecretProvider && !h.ownProgram(path) {
+		a.found(where, "the provider %s does not run clawsetup", name)
+		return
+	}
+	switch why, err := h.othersWrite(path); {
+	case errors.Is(err, fs.ErrNotExist):
+		// OpenClaw does not start without it; that is no threat.
+	case err != nil:
+		a.cannot(path, err)
+	case why != "":
+		a.found(where, why)
+	}
+}
+
+// ownProgram tells whether a command is clawsetup's, or our script before it.
+func (h *Host) ownProgram(path string) bool {
+	if h.Made != nil && filepath.Dir(path) == h.Made.AgentDir {
+		return true
+	}
+	name := strings.TrimSuffix(strings.ToLower(filepath.Base(path)), ".exe")
+	return name == "clawsetup" || h.Made == nil && strings.HasPrefix(name, "clawsetup")
+}
+
+// modelChecks ask where prompts go that do not pass Claude Code.
+func modelChecks() []Check {
+	s02 := []string{"S-02"}
+	return []Check{
+		agentCheck("provider-base-url", Critical, s02, inConfig(providerURL), Spoofing, Disclosure, Exfiltration),
+		agentCheck("utility-model", Medium, s02, utilityModel, Disclosure, Exfiltration),
+		agentCheck("model-references", High, []string{"S-02", "E-02", "T-02"}, modelReferences, Tampering, Disclosure, Exfiltration),
+	}
+}
+
+// providerURL: what OpenClaw asks a model itself goes to the provider's address.
+func providerURL(h *Host, a *answer, c *config) {
+	providers := c.object("models.providers")
+	for _, name := range slices.Sorted(maps.Keys(providers)) {
+		a.saw(c.path)
+		path := []string{"models", "providers", name, "baseUrl"}
+		address := textAt(providers[name], "baseUrl")
+		why := h.notProxy(address)
+		if why == "" {
+			continue
+		}
+		ours := openclaw.Ours(path) || textAt(providers[name], "apiKey", "provider") == openclaw.SecretProvider
+		if address == "" {
+			why = "is the provider's own"
+		}
+		f := h.chosen(a.found(c.at(path...), "the address of provider %s %s", text.Clean(name, 60), why), "", path...)
+		switch {
+		case h.Made != nil && ours:
+			f.repairedBy(c.set(h.proxyURL(), path...))
+		case !ours && name != "anthropic" && name != "claude-cli":
+			f.milder(Medium)
+		}
+	}
+}
+
+// utilityModel: OpenClaw asks the provider's small model for titles and summaries, past
+// Claude Code.
+func utilityModel(ctx context.Context, h *Host, a *answer) {
+	aboutConfig(h, a, func(c *config) {
+		in, err := h.installed(ctx)
+		if err == nil && in.Release < utilityRelease {
+			return
+		}
+		a.saw(c.path)
+		path := []string{"agents", "defaults", "utilityModel"}
+		switch v := c.get(strings.Join(path, ".")).(type) {
+		case string:
+			if v == "" {
+				return
+			}
+			h.chosen(a.found(c.at(path...), "titles and summaries go to %s", text.Clean(v, 80)), "", path...).repairedBy(c.set("", path...))
+		default:
+			h.chosen(a.found(c.at(path...), "it is not set: titles and summaries go to the provider's small model"), "", path...).repairedBy(c.set("", path...))
+		}
+	})
+}
+
+// utilityRelease is the first release that was seen to have agents.defaults.utilityModel.
+const utilityRelease = 202607
+
+// modelReferences: a model of another provider than our backend's is asked directly.
+func modelReferences(ctx context.Context, h *Host, a *answer) {
+	aboutConfig(h, a, func(c *config) {
+		ours := []string{openclaw.BackendID} // one that is not registered goes nowhere
+		backends, _ := h.backends(ctx, c)
+		for _, b := range backends {
+			ours = append(ours, b.name)
+		}
+		if h.contract(ctx, c) == openclaw.Legacy {
+			ours = append(ours, "claude-cli")
+		}
+		for _, r := range c.references() {
+			a.saw(c.path)
+			provider, _, _ := strings.Cut(r.value, "/")
+			runtime := textAt(c.object("agents.defaults.models")[r.value], "agentRuntime", "id")
+			if slices.Contains(ours, provider) || runtime == "claude-cli" || fromEnvironment(r.value) {
+				continue
+			}
+			h.chosen(a.found(c.at(r.path...), "the model %s is asked past Claude Code", text.Clean(r.value, 80)), "", r.path...)
+		}
+	})
+}
+
+// references are the models that agents are answered by.
+func (c *config) references() []leaf {
+	var out []leaf
+	add := func(v any, path ...string) {
+		switch v := v.(type) {
+		case string:
+			if v != "" {
+				out = append(out, leaf{path, v})
+			}
+		case map[string]any:
+			for _, key := range []string{"primary", "fallbacks"} {
+				at := append(slices.Clone(path), key)
+				if s, ok := v[key].(string); ok && s != "" {
+					out = append(out, leaf{at, s})
+				}
+				for _, s := range wordsAt(v, key) {
+					out = append(out, leaf{at, s})
+				}
+			}
+		}
+	}
+	for _, key := range []string{"model", "heartbeat.model", "subagents.model"} {
+		add(c.get("agents.defaults."+key), strings.Split("agents.defaults."+key, ".")...)
+	}
+	entries := c.object("agents.entries")
+	for _, name := range slices.Sorted(maps.Keys(entries)) {
+		add(lookAt(entries[name], "model"), "agents", "entries", name, "model")
+	}
+	list, _ := c.get("agents.list").([]any)
+	for _, e := range list {
+		add(lookAt(e, "model"), "agents", "list")
+	}
+	channels := c.object("channels.modelByChannel")
+	for _, name := range slices.Sorted(maps.Keys(channels)) {
+		add(channels[name], "channels", "modelByChannel", name)
+	}
+	return out
+}
+
+// credentialFiles: the files in which channels and providers keep what they log in with.
+func credentialFiles(ctx context.Context, h *Host, a *answer) {
+	if h.OS == "windows" {
+		return
+	}
+	budget := mostCredentialFiles
+	look := func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err != nil:
+			a.cannot(path, err)
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		}
+		if budget--; budget < 0 {
+			return errTooMany
+		}
+		h.privateEntry(a, path, d)
+		return nil
+	}
+	dir := filepath.Join(h.openClawDir(), "credentials")
+	if err := filepath.WalkDir(dir, look); err != nil {
+		a.cannot(dir, err)
+	}
+	for _, path := range h.tokenFiles() {
+		st, err := os.Stat(path)
+		if err == nil {
+			err = look(path, fs.FileInfoToDirEntry(st), nil)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			a.cannot(path, err)
+		}
+	}
+}
+
+const mostCredentialFiles = 5000
+
+// privateEntry finds a file or folder that others may open.
+func (h *Host) privateEntry(a *answer, path string, d fs.DirEntry) {
+	st, err := d.Info()
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		a.cannot(path, err)
+	case st.Mode()&fs.ModeSymlink != 0:
+		a.found(Location{Path: path}, "it is a link: what it leads to is not in a private folder")
+	case !h.private(st.Mode()):
+		f := a.found(Location{Path: path}, "other users may open it (mode %04o)", st.Mode().Perm())
+		if st.Mode().IsRegular() {
+			f.repairedBy(Repair{Private: path, Mode: st.Mode().Perm() &^ 0o077})
+		}
+	default:
+		a.saw(path)
+	}
+}
+
+// tokenFiles are files with credentials that the configuration names, and those of agents.
+func (h *Host) tokenFiles() []string {
+	var out []string
+	if c, err := h.config(); err == nil && c != nil {
+		for _, l := range c.strings {
+			if name := l.last(); l.below("channels") && (strings.HasSuffix(name, "File") || name == "privateKeyPath" || name == "certificatePath") && len(out) < most {
+				out = append(out, h.expand(l.value, h.openClawDir()))
+			}
+		}
+	}
+	agents, _ := filepath.Glob(filepath.Join(globEscape(h.openClawDir()), "agents", "*", "agent", "auth-profiles.json"))
+	return append(out, agents[:min(len(agents), most)]...)
+}
+
+// globEscape takes a folder as it is called.
+func globEscape(path string) string {
+	return strings.NewReplacer(`*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
+}
+
+// proxyURL is where Claude Code reaches the proxy.
+func (h *Host) proxyURL() string { return fmt.Sprintf("http://127.0.0.1:%d", h.Made.Port) }

@@ -1,0 +1,263 @@
+package doctor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/clawsetup/clawsetup/wizard/text"
+)
+
+// mcpChecks ask about the MCP servers that OpenClaw or a Claude Code of this user knows:
+// each is a program, or a stranger, whose tools the model is offered.
+func mcpChecks() []Check {
+	mcp := func(id string, severity Severity, controls []string, ask func(*answer, server), categories ...Category) Check {
+		return Check{
+			ID: id, Area: AreaMCP, Controls: controls, Categories: categories, Severity: severity, Fix: "${EDITOR:-vi} {path}",
+			look: func(ctx context.Context, h *Host, a *answer) { eachServer(h, a, ask) },
+		}
+	}
+	g15, g16 := []string{"gap 15"}, []string{"gap 16"}
+	files := mcp("mcp-files", High, g15, nil, Tampering, UnvalidatedInput)
+	files.look = mcpFiles
+	return []Check{
+		files,
+		mcp("mcp-relative-command", High, g16, relativeCommand, Elevation, UnsafeShell, UnvalidatedInput),
+		mcp("mcp-shell", High, g16, throughShell, Elevation, UnsafeShell),
+		mcp("mcp-unpinned", Medium, []string{"gap 16", "gap 24"}, unpinned, Tampering, SupplyChain),
+		mcp("mcp-secrets", High, []string{"gap 15", "I-02"}, serverSecrets, Disclosure, CredentialLeak),
+		mcp("mcp-plain-http", High, g15, plainHTTP, Disclosure, Exfiltration),
+		mcp("mcp-remote-auth", Medium, g15, remoteAuth, Spoofing, IndirectInjection),
+	}
+}
+
+// server is one MCP server as a file names it.
+type server struct {
+	name string
+	at   func(key string) Location
+	// command and args start a program, url is a server elsewhere.
+	command      string
+	args         []string
+	url          string
+	env, headers map[string]string
+	authorized   bool
+}
+
+func parseServer(name string, v any, at func(string) Location) server {
+	s := server{name: text.Clean(name, 60), at: at, command: textAt(v, "command"), args: wordsAt(v, "args"), url: textAt(v, "url")}
+	s.env, s.headers = textsAt(v, "env"), textsAt(v, "headers")
+	m, _ := v.(map[string]any)
+	for _, key := range []string{"oauth", "auth", "headersHelper"} {
+		s.authorized = s.authorized || m[key] != nil
+	}
+	return s
+}
+
+func textsAt(v any, key string) map[string]string {
+	m, _ := lookAt(v, key).(map[string]any)
+	out := map[string]string{}
+	for k, e := range m {
+		if s, ok := e.(string); ok {
+			out[k] = s
+		}
+	}
+	return out
+}
+
+// mcpFile is a file of Claude Code's that names servers.
+type mcpFile struct {
+	path    string
+	servers []server
+	err     error
+}
+
+// mcpFilesOf are the files in which Claude Code looks for servers.
+func (h *Host) mcpFilesOf() []mcpFile {
+	list, _ := remembered(h, "mcp", func() ([]mcpFile, error) {
+		c, _ := h.config()
+		paths := []string{filepath.Join(h.Work, ".mcp.json"), filepath.Join(h.Home, ".claude.json")}
+		for _, w := range h.workspaces(c) {
+			paths = append(paths, filepath.Join(w, ".mcp.json"))
+		}
+		if h.Made != nil && h.Made.ClaudeDir != "" {
+			paths = append(paths, filepath.Join(h.Made.ClaudeDir, ".claude.json"))
+		}
+		var out []mcpFile
+		for _, path := range slices.Compact(paths) {
+			r := h.read(path)
+			if !r.exists && r.err == nil {
+				continue
+			}
+			f := mcpFile{path: path, err: r.err}
+			if r.err == nil {
+				f.servers, f.err = parseServers(path, r.data)
+			}
+			out = append(out, f)
+		}
+		return out, nil
+	})
+	return list
+}
+
+var errNoJSON = errors.New("it is no JSON object")
+
+// parseServers reads the servers of a file, and those of single projects in it.
+func parseServers(path string, b []byte) ([]server, error) {
+	var doc struct {
+		Servers  map[string]any `json:"mcpServers"`
+		Projects map[string]struct {
+			Servers map[string]any `json:"mcpServers"`
+		} `json:"projects"`
+	}
+	if err := json.Unmarshal(b, &doc); err != nil {
+		return nil, errNoJSON
+	}
+	var out []server
+	add := func(under string, servers map[string]any) {
+		for _, name := range slices.Sorted(maps.Keys(servers)) {
+			at := func(key string) Location { return Location{Path: path, Key: under + name + "." + key} }
+			out = append(out, parseServer(name, servers[name], at))
+		}
+	}
+	add("mcpServers.", doc.Servers)
+	for _, project := range slices.Sorted(maps.Keys(doc.Projects)) {
+		add("projects…mcpServers.", doc.Projects[project].Servers)
+	}
+	return out, nil
+}
+
+// eachServer asks of every server that a file names.
+func eachServer(h *Host, a *answer, ask func(*answer, server)) {
+	for _, f := range h.mcpFilesOf() {
+		if f.err != nil {
+			a.cannot(f.path, f.err)
+			continue
+		}
+		for _, s := range f.servers {
+			a.saw(f.path)
+			ask(a, s)
+		}
+	}
+	aboutConfig(h, a, func(c *config) {
+		for _, group := range [][]string{{"mcp", "servers"}, {"mcpServers"}} {
+			servers := c.object(strings.Join(group, "."))
+			for _, name := range slices.Sorted(maps.Keys(servers)) {
+				a.saw(c.path)
+				at := func(key string) Location { return c.at(append(slices.Clone(group), name, key)...) }
+				ask(a, parseServer(name, servers[name], at))
+			}
+		}
+	})
+}
+
+// mcpFiles: whoever may write to such a file names a program that runs.
+func mcpFiles(_ context.Context, h *Host, a *answer) {
+	for _, f := range h.mcpFilesOf() {
+		switch {
+		case errors.Is(f.err, errNoJSON):
+			a.found(Location{Path: f.path}, "it cannot be read: which servers it names is not known")
+			continue
+		case f.err != nil:
+			a.cannot(f.path, f.err)
+			continue
+		}
+		a.saw(f.path)
+		if why, err := h.othersWrite(f.path); err != nil {
+			a.cannot(f.path, err)
+		} else if why != "" {
+			a.found(Location{Path: f.path}, why)
+		}
+	}
+}
+
+// runners fetch a package and run it, shells run what they are told.
+var (
+	runners = []string{"npx", "uvx", "bunx", "pipx", "pnpx", "dlx"}
+	shells  = []string{"sh", "bash", "zsh", "dash", "fish", "cmd", "powershell", "pwsh", "env"}
+)
+
+func program(command string) string {
+	command = command[strings.LastIndexAny(command, `/\`)+1:]
+	return strings.TrimSuffix(strings.ToLower(command), ".exe")
+}
+
+// relativeCommand: which program it is depends on the folder, or on PATH.
+func relativeCommand(a *answer, s server) {
+	if s.command != "" && !filepath.IsAbs(s.command) && !slices.Contains(shells, program(s.command)) && !slices.Contains(runners, program(s.command)) {
+		a.found(s.at("command"), "server %s: its command is no absolute path", s.name)
+	}
+}
+
+func throughShell(a *answer, s server) {
+	if s.command != "" && (slices.Contains(shells, program(s.command)) || strings.ContainsAny(s.command, "|&;<>$`")) {
+		a.found(s.at("command"), "server %s is started through a shell", s.name)
+	}
+}
+
+var pinned = regexp.MustCompile(`(?:@|==)v?\d+\.\d+\.\d+[0-9A-Za-z.+-]*$`)
+
+// unpinned: what is fetched today may be another program tomorrow.
+func unpinned(a *answer, s server) {
+	if !slices.Contains(runners, program(s.command)) {
+		return
+	}
+	for i, arg := range s.args {
+		if strings.HasPrefix(arg, "-") || i > 0 && slices.Contains([]string{"-p", "--python"}, s.args[i-1]) {
+			continue
+		}
+		if !pinned.MatchString(arg) {
+			a.found(s.at("args"), "server %s: the package is not named with an exact version", s.name)
+		}
+		return
+	}
+	a.found(s.at("args"), "server %s: no package is named", s.name)
+}
+
+// serverSecrets: the file, and everybody who reads it, has them.
+func serverSecrets(a *answer, s server) {
+	tell := func(key, name, value string) {
+		secret := credentialName(name) && value != "" || credentialValue.MatchString(value)
+		if secret && !fromEnvironment(value) && !sentinel(value) {
+			a.found(s.at(key), "server %s: %s is in the file in the clear", s.name, text.Clean(name, 60))
+		}
+	}
+	for _, m := range []struct {
+		key    string
+		values map[string]string
+	}{{"env", s.env}, {"headers", s.headers}} {
+		for _, name := range slices.Sorted(maps.Keys(m.values)) {
+			tell(m.key, name, m.values[name])
+		}
+	}
+	for _, arg := range s.args {
+		name, value, _ := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		tell("args", name, value)
+	}
+	if u, err := url.Parse(s.url); err == nil && u.User != nil {
+		a.found(s.at("url"), "server %s: its address holds a user or a password", s.name)
+	}
+}
+
+// remote tells whether a server is elsewhere than on this host.
+func (s server) remote() (*url.URL, bool) {
+	u, err := url.Parse(s.url)
+	return u, err == nil && s.url != "" && !local(u.Hostname())
+}
+
+func plainHTTP(a *answer, s server) {
+	if u, ok := s.remote(); ok && u.Scheme != "https" && u.Scheme != "wss" {
+		a.found(s.at("url"), "server %s: everything goes over %s in the clear", s.name, text.Clean(u.Scheme, 10))
+	}
+}
+
+func remoteAuth(a *answer, s server) {
+	if _, ok := s.remote(); ok && !s.authorized && len(s.headers) == 0 {
+		a.found(s.at("url"), "server %s asks nobody who they are: nor does it show who it is", s.name)
+	}
+}
