@@ -85,7 +85,7 @@ var hintsRussian = map[string]string{ //nolint:gosec // G101: words about secret
 	"hint.path-too-large":      "{0} больше любого файла такого рода: проверьте путь.",
 	"hint.path-open-to-others": "Посторонние могут изменить {0}: chmod go-w {0}",
 	"hint.setup-broken":        "Исправьте {0} в указанном месте или уберите его и запустите clawsetup init.",
-	"hint.newer-setup":         "Используйте ту clawsetup, что его записала, или новее.",
+	"hint.newer-setup":         "Используйте ту clawsetup, что его записала, или новее. Ничего не изменено.",
 	"hint.store-docker":        "Разблокируйте или установите хранилище ключей либо храните секреты в файлах Docker: --store docker",
 	"hint.locked":              "Дождитесь, пока закончит другая clawsetup. Если она зависла, завершите её: блокировка снимется вместе с ней.",
 	"hint.run-again":           "Запустите команду ещё раз: она посмотрит, что есть сейчас, и покажет это.",

@@ -83,6 +83,9 @@ func (u *UI) review(t theme, plan *wizard.Plan, width int) review {
 	for _, s := range plan.Secrets {
 		r.add(u.secretLines("  ", s, width)...)
 	}
+	for _, x := range plan.Removals {
+		r.add(u.removalLines("  ", x, width)...)
+	}
 	if len(plan.Consents) > 0 {
 		r.add("", t.bold.Render(u.T("consent.title")))
 		r.add(u.notes(t, plan.Consents, width)...)
@@ -100,6 +103,9 @@ func (u *UI) review(t theme, plan *wizard.Plan, width int) review {
 }
 
 func (u *UI) counts(plan *wizard.Plan) string {
+	if n := len(plan.Removals); n > 0 {
+		return u.T("review.counts-removals", len(plan.Changes), len(plan.Secrets), n)
+	}
 	return u.T("review.counts", len(plan.Changes), len(plan.Secrets))
 }
 
@@ -126,6 +132,11 @@ func (u *UI) secretLines(indent string, s wizard.SecretChange, width int) []stri
 	}
 	what := u.T("review.secret", s.Name, u.T("option.store."+string(s.Store)), print)
 	return hangLines(indent+pad(u.T("action."+action), actionWidth)+" ", what, width)
+}
+
+// removalLines name something that goes for good.
+func (u *UI) removalLines(indent string, r wizard.Removal, width int) []string {
+	return hangLines(indent+pad(u.T("action.remove"), actionWidth)+" ", u.T("removal."+r.Kind, u.path(r.Name)), width)
 }
 
 // diff is one file's part of a review.
@@ -198,6 +209,12 @@ func (u *UI) summary(w writer, plan *wizard.Plan, res wizard.Result) {
 		}
 		for _, s := range plan.Secrets {
 			w.lines(u.secretLines("    ", s, w.width))
+		}
+		for _, r := range plan.Removals {
+			if slices.Contains(res.Stayed, r.Name) {
+				continue
+			}
+			w.lines(u.removalLines("    ", r, w.width))
 		}
 	}
 	if len(res.Records) > 0 {

@@ -33,6 +33,9 @@ func (m *screens) expected() []step {
 	for _, c := range m.plan.Changes {
 		add(wizard.Progress{ID: "file", Args: []any{c.Path}})
 	}
+	for _, r := range m.plan.Removals {
+		add(wizard.Progress{ID: "remove-" + r.Kind, Args: []any{r.Name}})
+	}
 	return out
 }
 

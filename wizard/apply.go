@@ -27,7 +27,7 @@ var ErrStalePlan = errors.New("changed since the plan was made")
 // takes everything back when a step fails or ctx ends. A process killed on the way
 // leaves the intent behind, which the next run finishes or undoes (Recover).
 func (w *Wizard) Apply(ctx context.Context, p *Plan, report func(Progress)) (Result, error) {
-	if p.Empty() {
+	if p.settled() {
 		return Result{Notes: p.Notes, Next: p.Next}, nil
 	}
 	lock, err := w.lock(ctx)
@@ -35,6 +35,11 @@ func (w *Wizard) Apply(ctx context.Context, p *Plan, report func(Progress)) (Res
 		return Result{}, err
 	}
 	defer func() { _ = lock.Release() }()
+	return w.transact(ctx, p, report)
+}
+
+// transact is Apply for a caller that holds the lock.
+func (w *Wizard) transact(ctx context.Context, p *Plan, report func(Progress)) (Result, error) {
 	if err := w.stillAsPlanned(ctx, p); err != nil {
 		return Result{}, err
 	}
@@ -116,6 +121,8 @@ func (t *transaction) pass(p Progress) {
 }
 
 func (t *transaction) run(ctx context.Context) ([]uint64, []Note, error) {
+	// Keys that the first journal puts into files make folders, too.
+	t.intention = intend(t.plan)
 	log, err := t.w.openJournal(ctx, t.vault)
 	if err != nil {
 		return nil, nil, err
@@ -141,7 +148,6 @@ func (t *transaction) run(ctx context.Context) ([]uint64, []Note, error) {
 // intent says beforehand what will change, with snapshots of both sides: the
 // journal alone must be able to undo or finish it.
 func (t *transaction) intent() (journal.Entry, error) {
-	t.intention = intend(t.plan)
 	detail, err := t.intention.encode()
 	if err != nil {
 		return journal.Entry{}, err

@@ -125,11 +125,7 @@ func (w *Wizard) NewWaiver(ctx context.Context, waiver doctor.Waiver, remove, dr
 }
 
 func (s *doctorSession) planSetup(p *planner, why string) error {
-	b, err := s.setup.Marshal()
-	if err != nil {
-		return err
-	}
-	return p.file(s.w.Paths.SetupFile(), b, Change{Why: why, Controls: []string{"R-02"}, event: journal.SetupRecorded})
+	return p.setup(&s.setup, Change{Why: why, Controls: []string{"R-02"}, event: journal.SetupRecorded})
 }
 
 // NewFix puts the findings of a report right that can be, and that nobody waived.

@@ -30,7 +30,7 @@ func (w *Wizard) standing(ctx context.Context) ([]standingFile, error) {
 		return nil, err
 	}
 	var out []standingFile
-	for _, t := range touchedSince(records, journal.Record{}) {
+	for _, t := range touchedSince(records, lastUninstall(records)) {
 		f := standingFile{path: t.first.Path, shared: t.shared, removed: t.last.After == ""}
 		now, err := w.Disk.Read(f.path, largestFile)
 		if f.err = err; err == nil {

@@ -118,7 +118,7 @@ func (h *History) all() ([]journal.Record, error) {
 		}
 		out = append(out, r)
 	}
-	return out, nil
+	return older(out), nil
 }
 
 // Record returns one record.

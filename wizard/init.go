@@ -94,13 +94,17 @@ func (w *Wizard) NewInit(ctx context.Context, given Given) (*InitSession, error)
 // startingPoint is where the defaults come from: the operator's file, the present
 // set-up, or nothing.
 func (s *InitSession) startingPoint() Setup {
-	base := Setup{Version: SetupVersion, Port: DefaultPort}
+	base := Setup{Version: SetupVersion, WrittenBy: s.w.Version, Port: DefaultPort}
 	if s.current != nil {
 		base = *s.current
 	}
 	if s.given.Base != nil {
 		key := base.Key
 		base = *s.given.Base
+		base.WrittenBy = ""
+		if s.current != nil {
+			base.WrittenBy = s.current.WrittenBy
+		}
 		// What is known of the key belongs to this host's key, not to the file's.
 		if key.Label == "" {
 			key.Label = base.Key.Label

@@ -25,6 +25,10 @@ type intention struct {
 	// Purge are the conversations that the transaction deletes; nil for a change of the
 	// set-up.
 	Purge *intendedPurge `json:"purge,omitempty"`
+
+	// first says that the intent is one of the first programs (firstIntent): it does not
+	// tell which events make up the transaction, so that it can be undone alone.
+	first bool
 }
 
 // intendedEvent names its changes by their index in the intent record.
@@ -116,6 +120,9 @@ func (in intention) encode() (map[string]string, error) {
 
 func decodeIntention(detail map[string]string) (intention, error) {
 	var in intention
+	if _, there := detail[detailIntention]; !there && detail[firstMade] != "" {
+		return firstIntent(detail)
+	}
 	if err := json.Unmarshal([]byte(detail[detailIntention]), &in); err != nil {
 		return in, fmt.Errorf("reading the intent of a transaction: %w", err)
 	}

@@ -130,12 +130,8 @@ func (s *NoLoginSession) Plan(ctx context.Context) (*Plan, error) {
 		return nil, err
 	}
 	s.setup.Login = LoginSetup{}
-	b, err := s.setup.Marshal()
-	if err != nil {
-		return nil, err
-	}
 	return p.plan, errors.Join(
-		p.file(s.w.Paths.SetupFile(), b, Change{Why: "file-setup-login", Controls: []string{"R-02"}, event: journal.SetupRecorded}),
+		p.setup(&s.setup, Change{Why: "file-setup-login", Controls: []string{"R-02"}, event: journal.SetupRecorded}),
 		p.login(s.setup),
 	)
 }

@@ -18,6 +18,8 @@ type Plan struct {
 	Changes []Change
 	// Secrets are the items to put into a secret store or to forget.
 	Secrets []SecretChange
+	// Removals are what goes after the commit, for good.
+	Removals []Removal
 	// Ends are processes that nobody waits for and that are ended after the files.
 	Ends []doctor.Process
 	// Consents are the risks that the operator takes by applying.
@@ -58,6 +60,8 @@ type Change struct {
 	event journal.Event
 	// restored content may be the operator's own, from before our first change.
 	restored bool
+	// aside says that what somebody else made of the file is kept beside it.
+	aside bool
 	// adapt changes the content that restore found, before it is planned.
 	adapt func(path string, data []byte) ([]byte, error)
 }
@@ -106,8 +110,20 @@ type SecretChange struct {
 	event journal.Event
 }
 
+// Removal is something that is removed outside of the transaction: no journal brings it
+// back.
+type Removal struct {
+	// Kind tells what it is; its words are in the catalogue under "removal.<Kind>".
+	Kind string `json:"kind"`
+	// Name is a path, or what the engine calls it; it was cleaned.
+	Name string `json:"name"`
+}
+
 // Empty is true when applying would change nothing.
-func (p *Plan) Empty() bool { return len(p.Changes) == 0 && len(p.Secrets) == 0 && len(p.Ends) == 0 }
+func (p *Plan) Empty() bool { return p.settled() && len(p.Removals) == 0 }
+
+// settled tells whether there is nothing for a transaction to do.
+func (p *Plan) settled() bool { return len(p.Changes) == 0 && len(p.Secrets) == 0 && len(p.Ends) == 0 }
 
 // MarshalJSON shows the Plan without the content of any file or secret: paths,
 // modes, actions, changed keys and redacted diffs.
@@ -129,10 +145,11 @@ func (p *Plan) MarshalJSON() ([]byte, error) {
 	out := struct {
 		Changes  []change         `json:"changes"`
 		Secrets  []secret         `json:"secrets"`
+		Removals []Removal        `json:"removals,omitempty"`
 		Ends     []doctor.Process `json:"ends,omitempty"`
 		Consents []Note           `json:"consents"`
 		Notes    []Note           `json:"notes"`
-	}{Changes: []change{}, Secrets: []secret{}, Ends: p.Ends, Consents: p.Consents, Notes: p.Notes}
+	}{Changes: []change{}, Secrets: []secret{}, Removals: p.Removals, Ends: p.Ends, Consents: p.Consents, Notes: p.Notes}
 	for _, c := range p.Changes {
 		out.Changes = append(out.Changes, change{c.Path, c.Action(), modeText(c.Mode()), c.Keys, c.Controls, Diff(c).String()})
 	}

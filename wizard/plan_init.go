@@ -162,11 +162,7 @@ func describeKey(v *vault, old KeySetup, key secrets.Secret, label string, now t
 }
 
 func (s *InitSession) planSetup(_ context.Context, p *planner) error {
-	b, err := s.draft.Marshal()
-	if err != nil {
-		return err
-	}
-	return p.file(s.w.Paths.SetupFile(), b, Change{Why: "file-setup", Controls: []string{"R-02", "R-04", "S-03"}, event: journal.SetupRecorded})
+	return p.setup(&s.draft, Change{Why: "file-setup", Controls: []string{"R-02", "R-04", "S-03"}, event: journal.SetupRecorded})
 }
 
 // planStack renders the hardened compose project of the image that was resolved.

@@ -45,7 +45,7 @@ func (w *Wizard) newPlanner(ctx context.Context, v *vault, basis files.File) (*p
 	if err != nil {
 		return nil, err
 	}
-	p.snaps, p.past = h.snaps, touchedSince(records, journal.Record{})
+	p.snaps, p.past = h.snaps, touchedSince(records, lastUninstall(records))
 	for _, r := range records {
 		for _, f := range r.Files {
 			if r.Phase == journal.PhaseEvent && f.After != "" && r.Event != journal.ConfigRolledBack && r.Event != journal.SetupRemoved {

@@ -19,8 +19,24 @@ import (
 	"github.com/clawsetup/clawsetup/wizard/text"
 )
 
+// mayTouch refuses what this program must leave as it is: a set-up of a newer one, and
+// one that is being deleted.
+func (w *Wizard) mayTouch() error {
+	if err := w.refuseUninstalling(); err != nil {
+		return err
+	}
+	_, _, err := w.loadSetup(w.Paths.SetupFile())
+	if errors.Is(err, ErrNewerSetup) {
+		return err
+	}
+	return nil // another fault of the file is for the session to tell
+}
+
 // pending tells, without writing, whether an earlier run was interrupted.
 func (w *Wizard) pending(ctx context.Context) (bool, error) {
+	if err := w.mayTouch(); err != nil {
+		return false, err
+	}
 	exists, err := journal.Exists(w.Disk, w.Paths.State)
 	if err != nil || !exists {
 		return false, err
@@ -50,6 +66,9 @@ func (w *Wizard) recoverOrTell(ctx context.Context, dryRun bool) ([]Note, error)
 // and says which. Without one it changes nothing but a torn last line of the
 // journal, which it puts aside.
 func (w *Wizard) Recover(ctx context.Context) ([]Note, error) {
+	if err := w.mayTouch(); err != nil {
+		return nil, err
+	}
 	exists, err := journal.Exists(w.Disk, w.Paths.State)
 	if err != nil || !exists {
 		return nil, err
@@ -98,6 +117,7 @@ func (w *Wizard) sweep(v *vault) error {
 // settle ends the transaction of intent one way or the other, with the same events
 // in the journal as if it had not been interrupted.
 func (w *Wizard) settle(ctx context.Context, l *journal.Log, v *vault, snaps *journal.Snapshots, intent journal.Record) ([]Note, error) {
+	intent = older([]journal.Record{intent})[0]
 	in, err := decodeIntention(intent.Detail)
 	if err != nil {
 		return nil, err
@@ -109,7 +129,7 @@ func (w *Wizard) settle(ctx context.Context, l *journal.Log, v *vault, snaps *jo
 	if err != nil {
 		return nil, err
 	}
-	done = done && !in.Live
+	done = done && !in.Live && !in.first
 	when := intent.Time.Format("2006-01-02 15:04:05")
 	u := undoing{w: w, vault: v, snaps: snaps}
 	outcome, end := "undone", journal.Entry{Event: journal.TransactionUndone, Tx: intent.Tx, Phase: journal.PhaseUndone}
@@ -312,7 +332,7 @@ func (w *Wizard) forgetLast(ctx context.Context, l *journal.Log) error {
 			return err
 		}
 		if r.Phase == journal.PhaseIntent {
-			return w.forget(ctx, r.Secrets)
+			return w.forget(ctx, older([]journal.Record{r})[0].Secrets)
 		}
 	}
 	return nil

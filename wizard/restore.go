@@ -32,6 +32,19 @@ func committed(records []journal.Record) map[string]bool {
 	return out
 }
 
+// lastUninstall is the record by which everything was taken back last; the zero Record
+// when that never was. What came before it is nobody's any more.
+func lastUninstall(records []journal.Record) journal.Record {
+	var out journal.Record
+	done := committed(records)
+	for _, r := range records {
+		if r.Event == journal.SetupRemoved && r.Phase == journal.PhaseEvent && r.Detail[detailUninstall] != "" && done[r.Tx] {
+			out = r
+		}
+	}
+	return out
+}
+
 // touchedSince lists the files that committed transactions changed after the one
 // of record at; all of them when at is the zero Record.
 func touchedSince(records []journal.Record, at journal.Record) []touched {
@@ -111,7 +124,7 @@ func (p *planner) restore(t touched, c Change) error {
 			return err
 		}
 	}
-	if edited {
+	if edited && !c.aside {
 		p.plan.Notes = append(p.plan.Notes, Note{ID: "setup-drift", State: Attention, Args: []any{path}})
 	}
 	return p.file(path, data, c)

@@ -240,11 +240,7 @@ func (s *RotateSession) planKey(ctx context.Context, p *planner) error {
 	}
 	after := s.setup
 	after.Key = describeKey(p.vault, s.setup.Key, s.key, s.opts.Label, s.w.Now())
-	b, err := after.Marshal()
-	if err != nil {
-		return err
-	}
-	return p.file(s.w.Paths.SetupFile(), b, Change{Why: "file-setup-key", Controls: []string{"R-04"}, event: journal.ApiKeyRotated})
+	return p.setup(&after, Change{Why: "file-setup-key", Controls: []string{"R-04"}, event: journal.ApiKeyRotated})
 }
 
 // Apply implements Session.

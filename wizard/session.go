@@ -138,6 +138,8 @@ type Result struct {
 	Changed bool
 	// Records are the sequence numbers of the journal's new domain events.
 	Records []uint64
+	// Stayed are the names of Removals that turned out to be in use by somebody else.
+	Stayed []string
 	// Notes are warnings, what was relaxed and what was not checked.
 	Notes []Note
 	// Next are the commands that remain to be run, as argument lists.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,7 +20,7 @@ import (
 )
 
 // SetupVersion is the version of setup.yaml that this program writes.
-const SetupVersion = 1
+const SetupVersion = 2
 
 // largestSetup bounds the setup.yaml that is read, in bytes.
 const largestSetup = 256 << 10
@@ -32,18 +31,21 @@ var ErrNewerSetup = errors.New("was written by a newer clawsetup")
 // Setup is what the operator wants. It holds no secret, only where secrets live:
 // the file can be reviewed, committed and used with --config elsewhere.
 type Setup struct {
-	Version  int           `yaml:"version"`
-	API      APISetup      `yaml:"api"`
-	Key      KeySetup      `yaml:"key,omitempty"`
-	Store    secrets.Kind  `yaml:"store"`
-	Models   ModelsSetup   `yaml:"models"`
-	Image    ImageSetup    `yaml:"image"`
-	Port     int           `yaml:"port"`
-	Egress   EgressSetup   `yaml:"egress,omitempty"`
-	Login    LoginSetup    `yaml:"login,omitempty"`
-	Dir      string        `yaml:"dir,omitempty"`
-	OpenClaw OpenClawSetup `yaml:"openclaw"`
-	Claude   ClaudeSetup   `yaml:"claude"`
+	Version int `yaml:"version"`
+	// WrittenBy is the clawsetup that brought the file to this version: what one that is
+	// too old for it tells the operator to install.
+	WrittenBy string        `yaml:"written_by,omitempty"`
+	API       APISetup      `yaml:"api"`
+	Key       KeySetup      `yaml:"key,omitempty"`
+	Store     secrets.Kind  `yaml:"store"`
+	Models    ModelsSetup   `yaml:"models"`
+	Image     ImageSetup    `yaml:"image"`
+	Port      int           `yaml:"port"`
+	Egress    EgressSetup   `yaml:"egress,omitempty"`
+	Login     LoginSetup    `yaml:"login,omitempty"`
+	Dir       string        `yaml:"dir,omitempty"`
+	OpenClaw  OpenClawSetup `yaml:"openclaw"`
+	Claude    ClaudeSetup   `yaml:"claude"`
 	// Watch says that doctor runs every day.
 	Watch WatchSetup `yaml:"watch,omitempty"`
 	// Waivers are findings of doctor that the operator accepts for a while.
@@ -178,28 +180,21 @@ func (s Setup) Marshal() ([]byte, error) {
 }
 
 // ParseSetup reads setup.yaml strictly: an unknown or repeated key, a second
-// document or a value of the wrong form is an error that names the line.
+// document or a value of the wrong form is an error that names the line. An older version
+// of the file is brought to this one in memory; a newer one is ErrNewerSetup.
 func ParseSetup(b []byte) (Setup, error) {
 	if len(b) > largestSetup {
 		return Setup{}, fmt.Errorf("%w: %d bytes", files.ErrTooLarge, len(b))
 	}
-	var version struct {
-		Version int `yaml:"version"`
-	}
-	if err := yaml.Unmarshal(b, &version); err == nil && version.Version > SetupVersion {
-		return Setup{}, hint.With(fmt.Errorf("%w: version %d, this one knows %d", ErrNewerSetup, version.Version, SetupVersion), "newer-setup")
+	b, err := migrated(b)
+	if err != nil {
+		return Setup{}, err
 	}
 	var s Setup
 	d := yaml.NewDecoder(bytes.NewReader(b))
 	d.KnownFields(true)
 	if err := d.Decode(&s); err != nil {
-		if errors.Is(err, io.EOF) {
-			return Setup{}, errors.New("the file is empty")
-		}
 		return Setup{}, errors.New(text.Clean(err.Error(), 300))
-	}
-	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
-		return Setup{}, errors.New("there is a second YAML document in the file")
 	}
 	return s, s.check()
 }
@@ -217,9 +212,19 @@ func (w *Wizard) loadSetup(path string) (*Setup, files.File, error) {
 	}
 	s, err := ParseSetup(f.Data)
 	if err != nil {
-		return nil, f, hint.With(fmt.Errorf("%s: %w", path, err), "setup-broken", path)
+		return nil, f, unread(path, err)
 	}
 	return &s, f, nil
+}
+
+// unread says which file could not be read as a Setup; one of a newer clawsetup is not
+// broken.
+func unread(path string, err error) error {
+	err = fmt.Errorf("%s: %w", path, err)
+	if errors.Is(err, ErrNewerSetup) {
+		return err
+	}
+	return hint.With(err, "setup-broken", path)
 }
 
 // ReadSetup reads the file that the operator named with --config.
@@ -230,7 +235,7 @@ func (w *Wizard) ReadSetup(path string) (*Setup, error) {
 	}
 	s, err := ParseSetup(b)
 	if err != nil {
-		return nil, hint.With(fmt.Errorf("%s: %w", path, err), "setup-broken", path)
+		return nil, unread(path, err)
 	}
 	return &s, nil
 }

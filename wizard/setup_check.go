@@ -34,8 +34,10 @@ func (s Setup) check() error {
 			return fmt.Errorf("image.digest: %w", err)
 		}
 	}
-	if err := errors.Join(s.checkHardening(), s.OpenClaw.check(), doctor.CheckWaivers(s.Waivers)); err != nil {
-		return err
+	for _, check := range []func() error{s.checkHardening, s.OpenClaw.check, func() error { return doctor.CheckWaivers(s.Waivers) }} {
+		if err := check(); err != nil {
+			return err
+		}
 	}
 	for i, d := range s.Image.KnownGood {
 		if _, err := image.ParseDigest(d); err != nil {
@@ -114,7 +116,7 @@ const longestWhy = 300
 
 func (s Setup) strings() map[string]string {
 	return map[string]string{
-		"api.base": s.API.Base, "key.label": s.Key.Label, "key.fingerprint": s.Key.Fingerprint,
+		"written_by": s.WrittenBy, "api.base": s.API.Base, "key.label": s.Key.Label, "key.fingerprint": s.Key.Fingerprint,
 		"models.preset": s.Models.Preset, "models.big.id": s.Models.Big.ID,
 		"models.middle.id": s.Models.Middle.ID, "models.small.id": s.Models.Small.ID,
 		"image.reference": s.Image.Reference, "image.trust": s.Image.Trust, "image.cosign_key": s.Image.CosignKey,

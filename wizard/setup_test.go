@@ -57,7 +57,7 @@ func TestParseSetupRefuses(t *testing.T) {
 		"wrong form":     {replace("port: 8082", "port: {}"), "line 18"},
 		"two documents":  {goodSetup + "---\nversion: 1\n", "second"},
 		"no version":     {replace("version: 1", "version: 0"), "version"},
-		"newer version":  {replace("version: 1", "version: 2"), "newer"},
+		"newer version":  {replace("version: 1", "version: 3"), "newer"},
 		"bad digest":     {replace("digest: sha256:9f", "digest: sha256:ZZ"), "digest"},
 		"bad known-good": {replace("[sha256:9f", "[sha512:9f"), "entry 1"},
 		"bad store":      {replace("store: docker", "store: floppy"), "neither"},

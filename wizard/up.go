@@ -247,12 +247,7 @@ func (s *UpSession) Plan(ctx context.Context) (*Plan, error) {
 		return nil, err
 	}
 	if !reflect.DeepEqual(before, s.setup) { // else the operator's own words in it stay
-		b, err := s.setup.Marshal()
-		if err != nil {
-			return nil, err
-		}
-		setup := Change{Why: "file-setup-hardening", Controls: []string{"E-01"}, event: journal.SetupRecorded}
-		if err := p.file(s.w.Paths.SetupFile(), b, setup); err != nil {
+		if err := p.setup(&s.setup, Change{Why: "file-setup-hardening", Controls: []string{"E-01"}, event: journal.SetupRecorded}); err != nil {
 			return nil, err
 		}
 	}
@@ -287,6 +282,9 @@ func (p *planner) relaxed(r Relaxed) {
 // Quiet tells whether a plan only records what was found, that the image runs as it is
 // or what the engine calls the gateway's: there is nothing to decide.
 func (s *UpSession) Quiet(p *Plan) bool {
+	if p.migrates() && !s.opts.Fixed {
+		return false // at a login nobody is there to be shown the new form of the file
+	}
 	for _, c := range p.Changes {
 		named := s.renamed != "" && bytes.Equal(bytes.ReplaceAll(c.Before.Data, []byte(s.renamed), []byte(s.setup.Egress.Gateway)), c.After.Data)
 		if c.Path != s.w.Paths.SetupFile() && !named {

@@ -135,7 +135,7 @@ func (a *app) rootCommand(u *ui.UI) *cobra.Command {
 	root.PersistentFlags().BoolVar(&a.noColor, "no-color", false, u.T("flag.no-color"))
 	root.PersistentFlags().BoolVar(&a.plain, "plain", false, u.T("flag.plain"))
 	root.AddCommand(
-		a.initCommand(u), a.rotateKeyCommand(u), a.configHistoryCommand(u), a.sessionPurgeCommand(u), a.demoCommand(u),
+		a.initCommand(u), a.rotateKeyCommand(u), a.configHistoryCommand(u), a.sessionPurgeCommand(u), a.uninstallCommand(u), a.demoCommand(u),
 		a.upCommand(u), a.downCommand(u), a.statusCommand(u), a.doctorCommand(u), a.egressCommand(u), a.launchCommand(u), a.tokenCommand(u), a.secretsCommand(u), a.versionCommand(u),
 		a.completionCommand(u),
 	)

@@ -152,9 +152,13 @@ func (a *app) drive(ctx context.Context, u *ui.UI, s wizard.Session, title strin
 	if err != nil || !asJSON {
 		return err
 	}
+	notes := plan.Notes
+	if result.Changed {
+		notes = result.Notes // what Apply found is among them
+	}
 	return a.printJSON(outcome{
 		Changed: result.Changed, DryRun: dryRun, Records: append([]uint64{}, result.Records...),
-		Plan: plan, Notes: plan.Notes, Next: append([][]string{}, plan.Next...),
+		Plan: plan, Notes: notes, Next: append([][]string{}, plan.Next...),
 	})
 }
 

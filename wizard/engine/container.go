@@ -158,12 +158,13 @@ func (e *Engine) Network(ctx context.Context, project, name string) (network.Ins
 	return n, nil
 }
 
-// Remove stops a container, politely at first, and removes it.
+// Remove stops a container, politely at first, and removes it with the volumes that are
+// its own alone.
 func (e *Engine) Remove(ctx context.Context, id string) error {
 	seconds := int(stopTime / time.Second)
 	err := e.api.ContainerStop(ctx, id, container.StopOptions{Timeout: &seconds})
 	if err == nil || cerrdefs.IsNotFound(err) {
-		err = e.api.ContainerRemove(ctx, id, container.RemoveOptions{Force: true})
+		err = e.api.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
 	}
 	if err != nil && !cerrdefs.IsNotFound(err) {
 		return fmt.Errorf("removing container %.12s: %w", id, err)

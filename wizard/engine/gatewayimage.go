@@ -135,13 +135,16 @@ func (g GatewayImage) ids() []string { return []string{g.config, g.manifest} }
 // Names tells whether id is the engine's name for this image.
 func (g GatewayImage) Names(id string) bool { return id != "" && (id == g.config || id == g.manifest) }
 
+// gatewayName is what every image of a gateway is called, before its tag.
+const gatewayName = "clawsetup.local/gateway:"
+
 // write writes the image as an archive that every engine loads: in the form of "docker
 // save" for those that keep images by their configuration, and as an OCI image layout
 // for those that keep them by their manifest, which then has the digest that it has
 // here. The name is for people: nothing refers to the image by it.
 // https://github.com/opencontainers/image-spec/blob/main/image-layout.md
 func (g GatewayImage) write(w io.Writer) error {
-	tag := "clawsetup.local/gateway:" + g.config[len("sha256:"):][:12]
+	tag := gatewayName + g.config[len("sha256:"):][:12]
 	files, err := g.blobs()
 	if err != nil {
 		return err

@@ -38,6 +38,8 @@ const (
 	ProxyStackConfigured Event = "ProxyStackConfigured"
 	// SetupRecorded says that setup.yaml, the operator's own answers, was written.
 	SetupRecorded Event = "SetupRecorded"
+	// SetupMigrated says that setup.yaml was brought to a newer version of its form.
+	SetupMigrated Event = "SetupMigrated"
 	// ImagePinned says that an image reference was tied to a digest.
 	ImagePinned Event = "ImagePinned"
 	// HardeningRelaxed says that a control was weakened, and which.

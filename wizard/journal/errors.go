@@ -3,6 +3,7 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"regexp"
 
 	"github.com/clawsetup/clawsetup/wizard/hint"
 )
@@ -50,12 +51,23 @@ func (e *VerifyError) Error() string {
 	return out
 }
 
+// released matches a program that can be installed, and its version.
+var released = regexp.MustCompile(`^clawsetup (v?\d{1,5}\.\d{1,5}\.\d{1,5}(?:-[0-9A-Za-z.-]{1,40})?)$`)
+
+// newer adds what to do about a journal that a newer clawsetup, tool, wrote.
+func newer(err error, path, tool string) error {
+	if m := released.FindStringSubmatch(tool); m != nil {
+		return hint.With(err, "journal-newer-version", path, m[1])
+	}
+	return hint.With(err, "journal-newer", path)
+}
+
 // hinted adds what can be done about it.
 func (e *VerifyError) hinted() error {
 	for _, p := range e.Report.Problems {
 		switch {
 		case p.Reason == NewerVersion:
-			return hint.With(e, "journal-newer", e.Path)
+			return newer(e, e.Path, p.Tool)
 		case p.Reason == WrongMAC && p.Part == PartMACs && p.Line == 1 && e.Report.Chain.State == OK:
 			return hint.With(e, "journal-key", e.Path)
 		}

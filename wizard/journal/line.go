@@ -101,7 +101,8 @@ var (
 )
 
 // parseLine takes a line, without its line end, apart. It checks the framing and
-// the chain object to the byte, and no hash.
+// the chain object to the byte, and no hash. A record of a newer version is taken apart,
+// too: these parts are the same in all.
 func parseLine(line []byte) (frame, error) {
 	var f frame
 	if len(line) < len(frameBody)+tailLen || !bytes.HasPrefix(line, []byte(frameBody)) {
@@ -131,7 +132,7 @@ func parseLine(line []byte) (frame, error) {
 		return frame{}, errFrame
 	}
 	if f.v > version {
-		return frame{}, fmt.Errorf("%w: %d", errVersion, f.v)
+		return f, fmt.Errorf("%w: %d", errVersion, f.v)
 	}
 	return f, nil
 }

@@ -28,6 +28,9 @@ func Peek(disk *files.Disk, dir string) (Genesis, error) {
 		return Genesis{}, fmt.Errorf("reading the first record of %s: %w", p.journal(), err)
 	}
 	first, err := parseLine(line[:len(line)-1])
+	if errors.Is(err, errVersion) {
+		return Genesis{}, newer(fmt.Errorf("reading the first record of %s: %w", p.journal(), err), p.journal(), newChain(nil).writer(first))
+	}
 	if err != nil {
 		return Genesis{}, fmt.Errorf("reading the first record of %s: %w", p.journal(), err)
 	}

@@ -88,6 +88,8 @@ type Problem struct {
 	Line uint64 `json:"line,omitempty"`
 	// Offset is where the line starts, in bytes.
 	Offset int64 `json:"offset,omitempty"`
+	// Tool is the program that wrote a record of a newer version, as the record has it.
+	Tool string `json:"tool,omitempty"`
 }
 
 // Error describes the problem for a log; screens use the catalogue.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/clawsetup/clawsetup/secrets"
@@ -400,15 +402,42 @@ func TestNoKey(t *testing.T) {
 	}
 }
 
+// TestNewerVersionIsRefusedByName: with the version to install, when the record that names
+// it is whole.
 func TestNewerVersionIsRefusedByName(t *testing.T) {
-	f := newFixture(t)
-	line := bytes.Replace(f.read(f.path()), []byte(`,"v":1}`), []byte(`,"v":2}`), 1)
-	f.write(f.path(), line)
-	wantReason(t, f.verify(), PartChain, NewerVersion)
-	_, err := f.open()
-	if h, _ := hint.Of(err); h.ID != "journal-newer" {
-		t.Errorf("%v, hint %v", err, h)
+	for tool, want := range map[string]hint.Hint{
+		"clawsetup 3.4.5": {ID: "journal-newer-version"}, "clawsetup v3.4.5-rc.1": {ID: "journal-newer-version"},
+		"clawsetup (devel)": {ID: "journal-newer"}, "other 3.4.5": {ID: "journal-newer"}, "edited": {ID: "journal-newer"},
+	} {
+		f := newFixture(t)
+		line := bytes.Replace(f.read(f.path()), []byte(`,"v":1}`), []byte(`,"v":2}`), 1)
+		if tool != "edited" {
+			line = regexp.MustCompile(`"tool":"[^"]*"`).ReplaceAll(line, []byte(`"tool":"`+tool+`"`))
+			line = rehashed(line)
+		}
+		f.write(f.path(), line)
+		wantReason(t, f.verify(), PartChain, NewerVersion)
+		_, err := f.open()
+		_, peekErr := Peek(f.disk, f.dir)
+		for name, err := range map[string]error{"open": err, "peek": peekErr} {
+			h, _ := hint.Of(err)
+			if h.ID != want.ID || h.Args[0] != f.path() {
+				t.Errorf("%s, %s: %v, hint %v", name, tool, err, h)
+			}
+			if version, found := strings.CutPrefix(tool, "clawsetup "); found && len(h.Args) > 1 && h.Args[1] != version {
+				t.Errorf("%s, %s: install %v", name, tool, h.Args[1])
+			}
+		}
 	}
+}
+
+// rehashed is a line with the hash that its body has.
+func rehashed(line []byte) []byte {
+	body := line[len(frameBody):bytes.LastIndex(line, []byte(frameHash))]
+	out := append([]byte(frameBody), body...)
+	s := newSealer(nil).seal(body)
+	out = append(append(append(out, frameHash...), s.hash...), frameMAC...)
+	return append(append(out, genesisPrev...), frameEnd+"\n"...)
 }
 
 func TestForeignPlacesAreRefused(t *testing.T) {

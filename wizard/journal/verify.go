@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/hmac"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/clawsetup/clawsetup/wizard/files"
 	"github.com/clawsetup/clawsetup/wizard/hint"
+	"github.com/clawsetup/clawsetup/wizard/text"
 )
 
 // paths are the files of a journal.
@@ -215,6 +217,9 @@ func (c *chain) step(out *Report, line []byte) bool {
 		}
 	}
 	at.Reason = reason
+	if reason == NewerVersion {
+		at.Tool = c.writer(f)
+	}
 	switch reason {
 	case "":
 	case WrongMAC:
@@ -229,6 +234,18 @@ func (c *chain) step(out *Report, line []byte) bool {
 	out.Records++
 	out.Bytes += int64(len(line)) + 1
 	return true
+}
+
+// writer is the program that wrote a record of a newer version; empty when the record
+// was edited, or does not say.
+func (c *chain) writer(f frame) string {
+	var body struct {
+		Tool string `json:"tool"`
+	}
+	if !bytes.Equal(c.seal.seal(f.body).hash, f.hash) || json.Unmarshal(f.body, &body) != nil {
+		return ""
+	}
+	return text.Clean(body.Tool, 80)
 }
 
 // genesis reads the first record.

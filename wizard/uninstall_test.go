@@ -1,0 +1,201 @@
+package wizard_test
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/clawsetup/clawsetup/secrets"
+	"github.com/clawsetup/clawsetup/wizard"
+	"github.com/clawsetup/clawsetup/wizard/hint"
+)
+
+// uninstall runs one to its end.
+func (h *host) uninstall(o wizard.UninstallOptions) (*wizard.UninstallSession, wizard.Result) {
+	h.t.Helper()
+	s, err := h.NewUninstall(context.Background(), o)
+	must(h.t, err)
+	_, r, err := finish(h.t, s)
+	must(h.t, err)
+	return s, r
+}
+
+// TestUninstallEverything: whichever store, and after the secrets moved from one to the
+// other and the folder changed: the home is what it was, and the keyring is empty.
+func TestUninstallEverything(t *testing.T) {
+	for name, values := range map[string][]map[string]string{
+		"docker": {{}}, "keyring": {{"store": "keyring"}},
+		"moved to the keyring": {{}, {"store": "keyring"}}, "moved to files": {{"store": "keyring"}, {"store": "docker"}},
+		"moved elsewhere": {{}, {"dir": "other/stack"}}, "another contract": {{}, {"openclaw-mode": "builtin"}, {"openclaw-mode": "none"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHost(t)
+			must(t, os.MkdirAll(h.path("openclaw"), 0o700))
+			must(t, os.WriteFile(h.path("openclaw/openclaw.json"), []byte("// mine\n{ \"channels\": {} }\n"), 0o600))
+			before := h.tree()
+			for _, v := range values {
+				if v["dir"] != "" {
+					v["dir"] = h.path(v["dir"])
+				}
+				h.mustInit(v)
+			}
+			s, r := h.uninstall(wizard.UninstallOptions{})
+			if len(s.Found()) > 0 || !r.Changed || !strings.Contains(sprint(r.Notes), "uninstall-searched") {
+				t.Errorf("found %v, %+v", s.Found(), r)
+			}
+			same(t, before, h.tree())
+			if len(h.keyring.items) > 0 {
+				t.Errorf("in the keyring: %v", maps.Keys(h.keyring.items))
+			}
+			for _, dir := range []string{"config", "state/clawsetup", "run", "other", "openclaw/clawsetup"} {
+				if _, err := os.Lstat(h.path(dir)); err == nil {
+					t.Errorf("the folder %s is left", dir)
+				}
+			}
+			if _, err := h.NewUninstall(context.Background(), wizard.UninstallOptions{}); !errors.Is(err, wizard.ErrNoSetup) {
+				t.Errorf("again: %v", err)
+			}
+		})
+	}
+}
+
+// TestUninstallFindsSecrets: a secret that somebody put elsewhere is found, in every form,
+// in a file that we know the place of, and in the snapshots of a kept journal.
+func TestUninstallFindsSecrets(t *testing.T) {
+	for form, text := range map[string]string{
+		"clear": firstKey, "hex": strings.ToUpper(hex.EncodeToString([]byte("x" + firstKey))), "base64": base64.StdEncoding.EncodeToString([]byte("xy" + firstKey + "z")),
+	} {
+		h := newHost(t)
+		h.mustInit(nil)
+		left := map[string]bool{}
+		for _, name := range []string{"config/clawsetup/mine.txt", "openclaw/openclaw.json.bak", "openclaw/clawsetup/claude/projects/a.jsonl", "config/clawsetup/secrets/copy"} {
+			must(t, os.MkdirAll(filepath.Dir(h.path(name)), 0o700))
+			must(t, os.WriteFile(h.path(name), []byte("before "+text+" after"), 0o600))
+			left[h.path(name)] = true
+		}
+		s, r := h.uninstall(wizard.UninstallOptions{})
+		for _, f := range s.Found() {
+			if f.Secret != secrets.APIKey || f.Form != form || !left[f.Where] {
+				t.Errorf("%s: %+v", form, f)
+			}
+			delete(left, f.Where)
+		}
+		if len(left) > 0 || strings.Contains(sprint(r.Notes), firstKey) || !strings.Contains(sprint(r.Notes), "uninstall-folder-stays") {
+			t.Errorf("%s: not found in %v; %s", form, left, sprint(r.Notes))
+		}
+	}
+	h := newHost(t)
+	must(t, os.MkdirAll(h.path("openclaw"), 0o700))
+	must(t, os.WriteFile(h.path("openclaw/openclaw.json"), []byte(`{"notes": "`+firstKey+`"}`), 0o600))
+	h.mustInit(nil)
+	s, _ := h.uninstall(wizard.UninstallOptions{KeepJournal: true})
+	snapshots := 0
+	for _, f := range s.Found() {
+		if strings.Contains(f.Where, "snapshots") {
+			snapshots++
+		}
+	}
+	if snapshots == 0 || len(s.Found()) == snapshots {
+		t.Errorf("in openclaw.json and its snapshots: %+v", s.Found())
+	}
+	h.verify()
+}
+
+// TestUninstallOfLeftovers: older values that a killed run or a lost journal left in a store,
+// and copies that up made of the secrets, go as well.
+func TestUninstallOfLeftovers(t *testing.T) {
+	for _, store := range []string{"docker", "keyring"} {
+		h := newHost(t)
+		h.mustInit(map[string]string{"store": store})
+		var st secrets.Store = h.keyring
+		if store == "docker" {
+			st = secrets.NewDocker(h.path("config/clawsetup/secrets"), h.Disk)
+		}
+		for _, name := range []string{secrets.APIKey + ".prev", secrets.GatewayToken + ".prev", secrets.JournalKey + ".lost", secrets.SnapshotKey + ".lost"} {
+			must(t, st.Set(context.Background(), name, secrets.New([]byte("left-behind-"+name))))
+		}
+		run := filepath.Join(h.Paths.Runtime, h.Paths.Scope())
+		must(t, os.MkdirAll(run, 0o700))
+		for _, name := range []string{secrets.APIKey, secrets.ProxyToken, "." + secrets.APIKey + ".clawsetup-tmp"} {
+			must(t, os.WriteFile(filepath.Join(run, name), []byte(firstKey), 0o600))
+		}
+		s, _ := h.uninstall(wizard.UninstallOptions{})
+		if len(s.Found()) > 0 || len(h.keyring.items) > 0 {
+			t.Errorf("%s: found %v, in the keyring %v", store, s.Found(), h.keyring.items)
+		}
+		for _, dir := range []string{"config", "run/clawsetup", "state/clawsetup"} {
+			if _, err := os.Lstat(h.path(dir)); err == nil {
+				t.Errorf("%s: %s is left", store, dir)
+			}
+		}
+	}
+}
+
+// TestUninstallNeedsTheStore: a store that holds secrets and cannot be asked ends it before
+// anything is changed; one that the journal knows to be empty does not.
+func TestUninstallNeedsTheStore(t *testing.T) {
+	h := newHost(t)
+	h.mustInit(map[string]string{"store": "keyring"})
+	before := h.tree()
+	h.keyring.down = errDown
+	_, err := h.NewUninstall(context.Background(), wizard.UninstallOptions{})
+	if _, hinted := hint.Of(err); !errors.Is(err, errDown) || !hinted {
+		t.Errorf("%v", err)
+	}
+	same(t, before, h.tree())
+
+	h = newHost(t)
+	h.mustInit(nil)
+	h.mustInit(map[string]string{"store": "keyring"})
+	h.mustInit(map[string]string{"store": "docker"})
+	_, _, err = h.rotate("", true) // recovering looks after the last transaction's store
+	must(t, err)
+	h.keyring.down = errDown
+	s, err := h.NewUninstall(context.Background(), wizard.UninstallOptions{})
+	must(t, err)
+	if notes := sprint(s.Preflight(context.Background())); !strings.Contains(notes, "uninstall-store-unchecked") {
+		t.Errorf("not said that the keyring was not asked: %s", notes)
+	}
+	_, _, err = finish(t, s)
+	must(t, err)
+}
+
+// TestUninstallIsStale: what changed since the diff was shown is not overwritten.
+func TestUninstallIsStale(t *testing.T) {
+	h := newHost(t)
+	h.mustInit(nil)
+	s, err := h.NewUninstall(context.Background(), wizard.UninstallOptions{})
+	must(t, err)
+	p, err := s.Plan(context.Background())
+	must(t, err)
+	h.mustInit(map[string]string{"preset": "economy"})
+	before := h.tree()
+	if _, err := s.Apply(context.Background(), p, nil); !errors.Is(err, wizard.ErrStalePlan) {
+		t.Errorf("%v", err)
+	}
+	same(t, before, h.tree())
+}
+
+// TestUninstallRemainsAreChecked: the list of what is still to go is ours, and is refused
+// when it is not what we wrote.
+func TestUninstallRemainsAreChecked(t *testing.T) {
+	for _, bad := range []string{"{", `{"folders":["relative"]}`, `{"stores":3}`} {
+		h := newHost(t)
+		must(t, os.MkdirAll(h.Paths.State, 0o700))
+		must(t, os.WriteFile(filepath.Join(h.Paths.State, "uninstalling"), []byte(bad), 0o600))
+		before := h.tree()
+		if _, err := h.NewUninstall(context.Background(), wizard.UninstallOptions{}); err == nil {
+			t.Errorf("%s was taken", bad)
+		}
+		if _, err := h.NewInit(context.Background(), h.given(nil)); err == nil {
+			t.Errorf("init went on beside %s", bad)
+		}
+		same(t, before, h.tree())
+	}
+}
