@@ -1,7 +1,7 @@
 package ui
 
 // checksOpenClawEnglish are what doctor asks, under check.<id>, and why, under check.<id>.why.
-var checksOpenClawEnglish = map[string]string{
+var checksOpenClawEnglish = map[string]string{ //nolint:gosec // words about secrets
 	"check.openclaw-config":             "openclaw.json can be read",
 	"check.openclaw-config.why":         "Without a readable file OpenClaw refuses to start, or starts with its defaults, past the proxy.",
 	"check.openclaw-config-private":     "openclaw.json is for the operator alone",

@@ -1,7 +1,7 @@
 package ui
 
 // checksStackEnglish are what doctor asks, under check.<id>, and why, under check.<id>.why.
-var checksStackEnglish = map[string]string{
+var checksStackEnglish = map[string]string{ //nolint:gosec // words about secrets
 	"check.container-privileged":            "No container is privileged",
 	"check.container-privileged.why":        "A privileged container is the host: whoever controls the proxy controls every device and every file.",
 	"check.container-capabilities":          "Containers have no capabilities",

@@ -101,7 +101,7 @@ func (w *Wizard) doctorHost() (*doctor.Host, error) {
 		return h, nil
 	case err != nil:
 		h.SetupErr = err
-		return h, nil
+		return h, nil //nolint:nilerr // it is a finding
 	}
 	h.Made, h.API = w.made(*s), s.API.Base
 	if s.OpenClaw.Config != "" {

@@ -115,7 +115,7 @@ func TestCommandsComplete(t *testing.T) {
 		if !c.HasParent() {
 			return
 		}
-		words := append(strings.Fields(c.CommandPath())[1:], "")
+		words := slices.Concat(strings.Fields(c.CommandPath())[1:], []string{""})
 		words[len(words)-2], words = words[len(words)-2][:1], words[:len(words)-1]
 		got, _ := complete(t, words...)
 		if slices.Contains(got, c.Name()) == c.Hidden {

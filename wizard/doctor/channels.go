@@ -174,7 +174,7 @@ func catchAll(h *Host, a *answer, c *config) {
 }
 
 // hookToken: whoever reaches the gateway may give the agent a task.
-func hookToken(h *Host, a *answer, c *config) {
+func hookToken(_ *Host, a *answer, c *config) {
 	if c.get("hooks.enabled") != true {
 		return
 	}
@@ -196,7 +196,7 @@ func hookToken(h *Host, a *answer, c *config) {
 const shortestHookToken = 24
 
 // hookContent: what a stranger sent reaches the model without the marks around it.
-func hookContent(h *Host, a *answer, c *config) {
+func hookContent(_ *Host, a *answer, c *config) {
 	list, _ := c.get("hooks.mappings").([]any)
 	for i, e := range list {
 		a.saw(c.path)

@@ -66,7 +66,7 @@ const (
 	PromptInjection   Category = "prompt-injection"
 	Exfiltration      Category = "data-exfiltration"
 	UnsafeShell       Category = "unsafe-shell"
-	CredentialLeak    Category = "credential-leak"
+	CredentialLeak    Category = "credential-leak" //nolint:gosec // the name of a category
 	ExcessPermission  Category = "excessive-permission"
 	UnvalidatedInput  Category = "unvalidated-input"
 	SupplyChain       Category = "supply-chain"

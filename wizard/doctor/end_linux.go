@@ -26,7 +26,7 @@ func End(ctx context.Context, p Process) error {
 	// The handle is the kernel's, so that no other process is meant later on (pidfd).
 	handle, err := os.FindProcess(p.PID)
 	if err != nil {
-		return nil //nolint:nilerr // it is gone
+		return nil // it is gone
 	}
 	defer func() { _ = handle.Release() }()
 	alive, err := stillMeant(p)

@@ -20,7 +20,7 @@ func mcpChecks() []Check {
 	mcp := func(id string, severity Severity, controls []string, ask func(*answer, server), categories ...Category) Check {
 		return Check{
 			ID: id, Area: AreaMCP, Controls: controls, Categories: categories, Severity: severity, Fix: "${EDITOR:-vi} {path}",
-			look: func(ctx context.Context, h *Host, a *answer) { eachServer(h, a, ask) },
+			look: func(_ context.Context, h *Host, a *answer) { eachServer(h, a, ask) },
 		}
 	}
 	g15, g16 := []string{"gap 15"}, []string{"gap 16"}

@@ -1,3 +1,5 @@
+//go:build unix
+
 package doctor
 
 import (
@@ -36,7 +38,7 @@ var mcpPairs = map[string]pair{
 func FuzzParseServers(f *testing.F) {
 	f.Add([]byte(`{"mcpServers":{"a":` + localServer + `,"b":` + remoteServer + `},"projects":{"/p":{"mcpServers":{"c":1}}}}`))
 	f.Add([]byte(`{"mcpServers":[]}`))
-	f.Fuzz(func(t *testing.T, b []byte) {
+	f.Fuzz(func(_ *testing.T, b []byte) {
 		servers, err := parseServers("/x", b)
 		if err != nil {
 			return
