@@ -1,7 +1,7 @@
 package ui
 
 // checksOpenClawRussian are what doctor asks, under check.<id>, and why, under check.<id>.why.
-var checksOpenClawRussian = map[string]string{
+var checksOpenClawRussian = map[string]string{ //nolint:gosec // G101: words about secrets, not secrets
 	"check.openclaw-config":             "openclaw.json читается",
 	"check.openclaw-config.why":         "Без читаемого файла OpenClaw не запустится или запустится с умолчаниями, в обход прокси.",
 	"check.openclaw-config-private":     "openclaw.json доступен только оператору",

@@ -1,7 +1,7 @@
 package ui
 
 // checksStackRussian are what doctor asks, under check.<id>, and why, under check.<id>.why.
-var checksStackRussian = map[string]string{
+var checksStackRussian = map[string]string{ //nolint:gosec // G101: words about secrets, not secrets
 	"check.container-privileged":            "Ни один контейнер не привилегирован",
 	"check.container-privileged.why":        "Привилегированный контейнер — это сам хост: кто управляет прокси, тот управляет всеми устройствами и файлами.",
 	"check.container-capabilities":          "У контейнеров нет привилегий ядра (capabilities)",

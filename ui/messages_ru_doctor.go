@@ -1,7 +1,7 @@
 package ui
 
 // doctorRussian are the texts of doctor; those of its checks are in files of their own.
-var doctorRussian = map[string]string{
+var doctorRussian = map[string]string{ //nolint:gosec // G101: words about secrets, not secrets
 	"cmd.doctor.short":         "Оценить установку по всем известным угрозам",
 	"cmd.doctor.long":          "Смотрит на compose-файл и работающие контейнеры, образ, порт, секреты и места их утечек, openclaw.json, настройки Claude Code, навыки и плагины, MCP-серверы, записи разговоров, процессы, журнал и соединение с cloud.ru и оценивает найденное. Работает с установкой, сделанной clawsetup, и со сделанной вручную.\n\nКоманда только читает: хост покидает лишь приветствие TLS к API. Что не удалось посмотреть — «не проверено». Рядом показан собственный аудит OpenClaw, если он установлен; --skip openclaw-audit его убирает.\n\n--fix показывает план того, что можно исправить без вас, спрашивает, применяет одной транзакцией и записывает в журнал. Находку, с которой вы согласны, принимает clawsetup doctor waive.\n\nКод выхода 3: непринятая находка не мягче --fail-on.",
 	"cmd.doctor.explain.short": "Рассказать об угрозе, мере и источниках проверки",
