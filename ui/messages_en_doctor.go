@@ -1,7 +1,7 @@
 package ui
 
 // doctorEnglish are the texts of doctor; those of its checks are in files of their own.
-var doctorEnglish = map[string]string{ //nolint:gosec // G101: words about secrets, not secrets
+var doctorEnglish = map[string]string{
 	"cmd.doctor.short":         "Grade the installation against every known threat",
 	"cmd.doctor.long":          "Looks at the compose file and the running containers, the image, the port, secrets and where they leak, openclaw.json, Claude Code's settings, skills and plugins, MCP servers, transcripts, processes, the journal and the connection to cloud.ru, and grades what it finds. It works on an installation that clawsetup made and on one that was made by hand.\n\nIt reads only: the one thing that leaves this host is the greeting of TLS to the API. What could not be looked at is \"not checked\". OpenClaw's own security audit is shown beside it where OpenClaw is installed; --skip openclaw-audit leaves that out.\n\n--fix shows a plan of what can be put right by itself, asks, applies it as one transaction and journals it. A finding that you accept is waived with clawsetup doctor waive.\n\nExit code 3: a finding that is not waived reaches --fail-on.",
 	"cmd.doctor.explain.short": "Tell the threat, the control and the sources of a check",

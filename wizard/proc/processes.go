@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -197,8 +198,8 @@ func (s System) Environ(pid int) ([]byte, error) {
 	if err == nil && !whole {
 		err = fmt.Errorf("%w: the environment is longer than %d bytes", ErrTooMany, longestEnv)
 	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil // it ended meanwhile
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
+		return nil, nil // it ended meanwhile, or is a thread of the kernel
 	}
 	return b, err
 }
