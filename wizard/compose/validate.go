@@ -7,14 +7,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/template"
 	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/sirupsen/logrus"
 
 	"github.com/clawsetup/clawsetup/templates"
 	"github.com/clawsetup/clawsetup/wizard/text"
@@ -65,7 +68,8 @@ func Check(ctx context.Context, dir string, compose, env []byte, relax ...Relaxa
 
 // CheckForeign is Check for a compose file that clawsetup did not write: whatever stands
 // at its top level is read, but for other files, and the service that runs the proxy's
-// image counts as the proxy, whatever its name is.
+// image counts as the proxy, whatever its name is. With an error come the violations of
+// .env alone.
 func CheckForeign(ctx context.Context, dir string, compose, env []byte) ([]Violation, error) {
 	mapping, err := parseEnv(env)
 	if err != nil {
@@ -73,7 +77,7 @@ func CheckForeign(ctx context.Context, dir string, compose, env []byte) ([]Viola
 	}
 	project, err := loadProject(ctx, dir, compose, mapping, nil)
 	if err != nil {
-		return nil, err
+		return envViolations(mapping), err
 	}
 	renameProxy(project)
 	return slices.Concat(envViolations(mapping), Violations(project)), nil
@@ -138,6 +142,7 @@ func loadProject(ctx context.Context, dir string, compose []byte, env types.Mapp
 	if len(bytes.TrimSpace(compose)) == 0 {
 		return nil, fmt.Errorf("reading %s: %w: the file is empty", composeFile, ErrInvalid)
 	}
+	quiet()
 	details := types.ConfigDetails{
 		WorkingDir:  dir,
 		ConfigFiles: []types.ConfigFile{{Filename: filepath.Join(dir, composeFile), Content: compose}},
@@ -153,8 +158,12 @@ func loadProject(ctx context.Context, dir string, compose []byte, env types.Mapp
 		}
 	}
 	options := loader.ToOptions(&details, []func(*loader.Options){inMemory})
-	if name, ok := model["name"].(string); ok {
+	switch name, ok := model["name"].(string); {
+	case ok:
 		options.SetProjectName(name, true)
+	case allowed == nil:
+		// Docker compose would take the folder's; no rule asks for it.
+		options.SetProjectName(ProxyImage, true)
 	}
 	project, err = loader.ModelToProject(model, options, details)
 	if err != nil {
@@ -162,6 +171,9 @@ func loadProject(ctx context.Context, dir string, compose []byte, env types.Mapp
 	}
 	return project, nil
 }
+
+// quiet keeps the loader from printing: what it warns of is no part of a command's output.
+var quiet = sync.OnceFunc(func() { logrus.SetOutput(io.Discard) })
 
 // inMemory makes the loader read no file but the given content, print nothing, and
 // show services that a profile would hide.

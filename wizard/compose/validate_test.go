@@ -433,3 +433,18 @@ func BenchmarkValidate(b *testing.B) {
 		}
 	}
 }
+
+// A file that clawsetup did not write is read as far as it can be, and never makes the
+// reader fail.
+func FuzzCheckForeign(f *testing.F) {
+	f.Add([]byte("version: '3'\nservices:\n  claude-code-proxy:\n    image: legard/claude-code-proxy:latest\n    ports: ['8082:8082']\nvolumes: {}\n"), []byte("OPENAI_API_KEY=x\n"))
+	f.Add([]byte("services: {a: {image: x}, b: {build: .}}"), []byte(""))
+	f.Fuzz(func(t *testing.T, file, env []byte) {
+		violations, err := CheckForeign(t.Context(), "/srv", file, env)
+		for _, v := range violations {
+			if v.Rule == "" || v.Control == "" || v.Detail == "" || strings.ContainsAny(v.Detail, "\x1b\n") {
+				t.Errorf("%+v (%v) is not whole", v, err)
+			}
+		}
+	})
+}

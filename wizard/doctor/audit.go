@@ -101,7 +101,44 @@ func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // sameChecks are the checks of ours that look at what a finding of OpenClaw's is about,
 // by the beginning of its id.
-var sameChecks = map[string][]string{}
+var sameChecks = map[string][]string{
+	"browser.extension_relay_legacy_auth": {"hardening-browser"},
+	"channels.telegram.allowFrom":         {"channel-wildcard"},
+	"channels.telegram.groups.allowFrom":  {"channel-wildcard", "channel-groups-open"},
+	"channels.telegram.groups.open":       {"channel-groups-open"},
+	"config.insecure_or_dangerous_flags":  {"control-ui", "browser-private-network", "hook-content"},
+	"config.plaintext_secrets":            {"plaintext-credentials", "channel-credentials", "environment-credentials", "gateway-token", "sentinel-keys"},
+	"config.secrets.gateway_password":     {"gateway-token", "sentinel-keys"},
+	"config.secrets.hooks_token":          {"plaintext-credentials", "sentinel-keys"},
+	"discovery.mdns_full_mode":            {"discovery-mdns"},
+	"fs.auth_profiles.perms":              {"credential-files"},
+	"fs.config.perms":                     {"openclaw-config-private"},
+	"fs.config_include.perms":             {"openclaw-includes"},
+	"fs.credentials_dir.perms":            {"credential-files"},
+	"fs.log_file.perms":                   {"openclaw-logs-private"},
+	"fs.sessions_store.perms":             {"openclaw-sessions-private"},
+	"fs.state_dir.perms":                  {"openclaw-folder-private"},
+	"gateway.auth_no_rate_limit":          {"gateway-rate-limit"},
+	"gateway.bind":                        {"gateway-bind", "gateway-auth"},
+	"gateway.control_ui":                  {"control-ui"},
+	"gateway.http.no_auth":                {"gateway-auth", "gateway-http"},
+	"gateway.loopback_no_auth":            {"gateway-auth"},
+	"gateway.nodes.allow_commands":        {"gateway-nodes"},
+	"gateway.real_ip_fallback":            {"control-ui"},
+	"gateway.tailscale":                   {"gateway-tailscale"},
+	"gateway.tools_invoke_http":           {"gateway-http"},
+	"hooks.token_too_short":               {"hook-token"},
+	"mcp.apps.enabled":                    {"hardening-plugins"},
+	"plugins.code_safety":                 {"plugin-hashes"},
+	"security.exposure.open_groups":       {"channel-groups-open"},
+	"security.exposure.open_channels":     {"channel-dm-open", "channel-groups-open"},
+	"security.trust_model.cross_agent":    {"session-visibility", "agent-to-agent"},
+	"security.trust_model.group_scope":    {"session-scope"},
+	"skills.code_safety":                  {"skill-hashes"},
+	"skills.workspace.symlink_escape":     {"content-links"},
+	"tools.exec.security_full_configured": {"tools-exec"},
+	"tools.profile_minimal_overridden":    {"tools-profile"},
+}
 
 // Join puts OpenClaw's findings beside ours: what a check of ours found as well counts
 // once. A nil audit is that of an OpenClaw that is not there.

@@ -164,7 +164,9 @@ func included(v any) []string {
 func (c *config) load(h *Host, name, dir string, depth int) any {
 	path := h.expand(name, dir)
 	gap := func(why string) any {
-		c.gaps = append(c.gaps, Gap{path, why})
+		if len(c.gaps) < most {
+			c.gaps = append(c.gaps, Gap{path, why})
+		}
 		return map[string]any{}
 	}
 	if len(c.includes) == mostIncludes || depth == deepestInclude {

@@ -199,7 +199,8 @@ func logLevel(w openclaw.Weakness) Severity {
 
 // gatewayToken looks at a token or password that is in the file.
 func gatewayToken(h *Host, a *answer, c *config) {
-	for key, least := range map[string]int{"token": 32, "password": 16} {
+	for _, key := range []string{"password", "token"} {
+		least := map[string]int{"token": 32, "password": 16}[key]
 		path := []string{"gateway", "auth", key}
 		value, ok := c.get(strings.Join(path, ".")).(string)
 		switch {

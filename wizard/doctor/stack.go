@@ -252,9 +252,10 @@ func (s *stack) file(ctx context.Context, h *Host, f composeFile) {
 	}
 	if err != nil {
 		s.invalid(f.path, err)
-		return
+		s.knows([]string{"secret-in-env-file", "env-file"})
+	} else {
+		s.knows(compose.Rules())
 	}
-	s.knows(compose.Rules())
 	for _, v := range violations {
 		where := Location{Path: f.path, Line: lineOf(content.data, v.Service)}
 		if v.Rule == "secret-in-env-file" || v.Rule == "env-file" {
