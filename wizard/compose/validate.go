@@ -148,7 +148,12 @@ func loadProject(ctx context.Context, dir string, compose []byte, env types.Mapp
 		ConfigFiles: []types.ConfigFile{{Filename: filepath.Join(dir, composeFile), Content: compose}},
 		Environment: env.Clone(),
 	}
-	model, err := loader.LoadModelWithContext(ctx, details, inMemory)
+	how := []func(*loader.Options){inMemory}
+	if allowed == nil {
+		// Docker compose would take the folder's name; no rule asks for it.
+		how = append(how, func(o *loader.Options) { o.SetProjectName(ProxyImage, false) })
+	}
+	model, err := loader.LoadModelWithContext(ctx, details, how...)
 	if err != nil {
 		return nil, composeError(err)
 	}
@@ -157,13 +162,9 @@ func loadProject(ctx context.Context, dir string, compose []byte, env types.Mapp
 			return nil, fmt.Errorf("reading %s: %w: %q is no part of the stack", composeFile, ErrInvalid, text.Clean(key, 40))
 		}
 	}
-	options := loader.ToOptions(&details, []func(*loader.Options){inMemory})
-	switch name, ok := model["name"].(string); {
-	case ok:
+	options := loader.ToOptions(&details, how)
+	if name, ok := model["name"].(string); ok {
 		options.SetProjectName(name, true)
-	case allowed == nil:
-		// Docker compose would take the folder's; no rule asks for it.
-		options.SetProjectName(ProxyImage, true)
 	}
 	project, err = loader.ModelToProject(model, options, details)
 	if err != nil {

@@ -448,3 +448,24 @@ func FuzzCheckForeign(f *testing.F) {
 		}
 	})
 }
+
+// A file as the guides give it is judged: the service with the proxy's image is the proxy.
+func TestCheckForeign(t *testing.T) {
+	file := "version: '3.8'\nservices:\n  claude-code-proxy:\n    image: legard/claude-code-proxy:latest\n    ports: ['8082:8082']\n    env_file: .env\nvolumes: {}\n"
+	violations, err := CheckForeign(t.Context(), "/srv", []byte(file), []byte("CLOUDRU_API_KEY=x\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rules []string
+	for _, v := range violations {
+		rules = append(rules, v.Rule)
+	}
+	for _, want := range []string{"image-digest", "loopback-port", "cap-drop", "user", "token-wrapper", "secret-in-env-file", "unexpected", "egress"} {
+		if !slices.Contains(rules, want) {
+			t.Errorf("%s is missing among %v", want, rules)
+		}
+	}
+	if slices.Contains(rules, "proxy-service") {
+		t.Error("the proxy was not known by its image")
+	}
+}

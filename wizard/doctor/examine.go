@@ -108,13 +108,24 @@ func Examine(ctx context.Context, h *Host, s Selection) *Report {
 		wg.Go(func() {
 			for i, c := range chosen {
 				if c.Area == area {
-					report.Results[i] = waive(ask(ctx, h, c), waivers, report.Time)
+					report.Results[i] = waive(h.repairable(ask(ctx, h, c)), waivers, report.Time)
 				}
 			}
 		})
 	}
 	wg.Wait()
 	return report
+}
+
+// repairable takes the repairs from what was found on a host without a set-up: there is
+// no journal that would record them.
+func (h *Host) repairable(r Result) Result {
+	if h.Made == nil {
+		for i := range r.Findings {
+			r.Findings[i].Repair, r.Findings[i].Fixable = nil, false
+		}
+	}
+	return r
 }
 
 // ask runs one check within its time; a check that fails to end, or fails, was not made.
