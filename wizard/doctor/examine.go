@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -118,11 +119,16 @@ func Examine(ctx context.Context, h *Host, s Selection) *Report {
 }
 
 // repairable takes the repairs from what was found on a host without a set-up: there is
-// no journal that would record them.
+// no journal that would record them, and the one command of ours that helps makes one.
 func (h *Host) repairable(r Result) Result {
-	if h.Made == nil {
-		for i := range r.Findings {
-			r.Findings[i].Repair, r.Findings[i].Fixable = nil, false
+	if h.Made != nil {
+		return r
+	}
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		f.Repair, f.Fixable = nil, false
+		if strings.HasPrefix(f.Fix, "clawsetup ") {
+			f.Fix = "clawsetup init"
 		}
 	}
 	return r
