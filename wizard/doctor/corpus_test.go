@@ -81,7 +81,7 @@ func TestHostileHost(t *testing.T) {
 	s.must(os.Symlink("skills", s.path(".openclaw/workspace/skills")))
 	start := time.Now()
 	report := Examine(t.Context(), s.Host, Selection{})
-	if took := time.Since(start); took > 5*time.Second {
+	if took := time.Since(start); took > soon {
 		t.Errorf("it took %s", took)
 	}
 	for _, r := range report.Results {

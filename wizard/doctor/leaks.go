@@ -175,9 +175,9 @@ func secretStore(ctx context.Context, h *Host, a *answer) {
 		return
 	}
 	a.saw(where)
-	for name, fix := range map[string]string{secrets.APIKey: fixRotate, secrets.ProxyToken: "clawsetup init"} {
-		if v, ok := values[name]; !ok || v.IsZero() {
-			a.found(Location{Key: name}, "the store does not hold it: the proxy cannot start again").Fix = fix
+	for _, want := range []struct{ name, fix string }{{secrets.APIKey, fixRotate}, {secrets.ProxyToken, "clawsetup init"}} {
+		if v, ok := values[want.name]; !ok || v.IsZero() {
+			a.found(Location{Key: want.name}, "the store does not hold it: the proxy cannot start again").Fix = want.fix
 		}
 	}
 }

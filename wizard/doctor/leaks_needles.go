@@ -39,6 +39,10 @@ func (h *Host) needles(ctx context.Context, a *answer) *needles {
 
 const shortestValue = 8
 
+// longestLine is the length, in bytes, up to which a line is searched for the forms of
+// credentials.
+const longestLine = 64 << 10
+
 func (n *needles) close() {
 	for _, v := range n.values {
 		clear(v.value)
@@ -70,6 +74,9 @@ var (
 func (n *needles) find(line []byte) string {
 	if name := n.value(line); name != "" {
 		return "it holds the value of " + name
+	}
+	if len(line) > longestLine {
+		return "" // nobody typed it: only the values themselves are looked for
 	}
 	for _, m := range assigned.FindAllSubmatch(line, -1) {
 		separated := bytes.ContainsAny(m[0], "=:") || bytes.Contains(line, []byte("set "))
