@@ -196,7 +196,7 @@ var openClawPairs = map[string]pair{
 // TestRepairs: the repair of every finding that has one, applied, turns its check green
 // and nothing else red.
 func TestRepairs(t *testing.T) {
-	for id, p := range openClawPairs {
+	for id, p := range pairs {
 		for name, spoil := range p.bad {
 			t.Run(id+" "+name, func(t *testing.T) {
 				s := newScene(t)
@@ -210,7 +210,7 @@ func TestRepairs(t *testing.T) {
 				// A new host: what was read is remembered.
 				s.reads, s.once = nil, nil
 				for _, r := range Examine(t.Context(), s.Host, Selection{}).Results {
-					if r.Outcome == Found && r.Severity() > Info {
+					if r.Outcome == Found && r.Severity() > Info && !slices.Contains(p.with, r.Check.ID) {
 						t.Errorf("%s is red after the repair: %+v", r.Check.ID, r.Findings)
 					}
 				}
@@ -225,8 +225,8 @@ func repairs(t *testing.T, s *scene, id string) bool {
 	for _, r := range Examine(t.Context(), s.Host, Selection{Only: []string{id}}).Results {
 		for _, f := range r.Findings {
 			switch rep := f.Repair; {
-			case rep == nil:
-				return false
+			case rep == nil, rep.Restore != "", rep.End != nil:
+				return false // what is restored or ended is tried with the real thing
 			case rep.Private != "":
 				s.must(os.Chmod(rep.Private, rep.Mode))
 			case rep.In != "" && rep.Remove:
