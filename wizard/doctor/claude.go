@@ -2,11 +2,8 @@ package doctor
 
 import "slices"
 
-// Commands that put right what is wrong with Claude Code.
-const (
-	fixAgent = "clawsetup init --section agent"
-	fixEdit  = `"${EDITOR:-vi}" {path}`
-)
+// fixEdit is for a file that is the operator's: only they know what else it is to say.
+const fixEdit = `"${EDITOR:-vi}" {path}`
 
 // claudeChecks ask what Claude Code is told by every level of its settings, which program
 // it is and what runs of it.
@@ -32,6 +29,6 @@ func claudeSettingsChecks() []Check {
 		{ID: "claude-environment", Area: AreaClaude, Controls: []string{"S-02", "S-04"}, Categories: []Category{Spoofing, Exfiltration, CredentialLeak}, Severity: High, Fix: fixEdit, look: weakEnvironment},
 		{ID: "claude-telemetry", Area: AreaClaude, Controls: []string{"I-03"}, Categories: []Category{Disclosure, Exfiltration}, Severity: Medium, Fix: fixEdit, look: telemetry},
 		{ID: "claude-settings-private", Area: AreaClaude, Controls: []string{"T-02", "E-02"}, Categories: []Category{Tampering, Elevation, Disclosure}, Severity: High, Fix: "chmod go-rwx {path}", look: settingsPrivate},
-		{ID: "claude-managed", Area: AreaClaude, Controls: e02, Categories: tools, Severity: High, Fix: fixAgent, look: managedSettings},
+		{ID: "claude-managed", Area: AreaClaude, Controls: e02, Categories: tools, Severity: High, Fix: fixHardening, look: managedSettings},
 	}
 }

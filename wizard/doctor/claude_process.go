@@ -1,9 +1,11 @@
 package doctor
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,18 +25,26 @@ func claudeProcessChecks() []Check {
 	return []Check{
 		process("agent-permissions", Critical, fixHardening, []string{"E-02"}, agentPermissions, Elevation, ExcessPermission, UnsafeShell),
 		process("agent-orphans", Medium, "ps -o pid,ppid,etime,args -C claude", d04, agentOrphans, Denial, CostAbuse),
+		process("agent-address", Critical, fixRepair, []string{"S-02"}, agentAddress, Spoofing, Exfiltration, CredentialLeak),
+		process("agent-credentials", High, fixRepair, []string{"gap 19"}, agentCredentials, Disclosure, CredentialLeak, CrossAgent),
+		process("agent-output-log", High, "unset OPENCLAW_CLI_BACKEND_LOG_OUTPUT", []string{"I-02", "I-03"}, agentOutput, Disclosure, CredentialLeak),
 		process("agent-count", Medium, "ps -o pid,ppid,etime,args -C claude", d04, agentCount, Denial, CostAbuse),
 	}
 }
 
-// isClaude tells a Claude Code by its program, or by the script that a runtime was given.
+// isClaude tells a Claude Code by its program, which an update may have deleted meanwhile,
+// or by the script that a runtime was given.
 func isClaude(p proc.Process) bool {
-	names := []string{filepath.Base(p.Path)}
-	for _, arg := range p.Args[:min(len(p.Args), 2)] {
-		names = append(names, filepath.Base(arg))
+	program := filepath.ToSlash(strings.TrimSuffix(p.Path, " (deleted)"))
+	named := func(name string) bool { return slices.Contains([]string{"claude", "claude.exe"}, path.Base(name)) }
+	if named(program) || strings.Contains(program, "/claude/versions/") || len(p.Args) > 0 && named(filepath.ToSlash(p.Args[0])) {
+		return true
 	}
-	return slices.ContainsFunc(names, func(n string) bool { return n == "claude" || n == "claude.exe" }) ||
-		len(p.Args) > 1 && strings.Contains(filepath.ToSlash(p.Args[1]), "/claude-code/")
+	if len(p.Args) < 2 || !slices.Contains([]string{"node", "nodejs", "bun", "deno"}, path.Base(program)) {
+		return false
+	}
+	script := filepath.ToSlash(p.Args[1])
+	return named(script) || strings.Contains(script, "/claude-code/")
 }
 
 // isOpenClaw tells an OpenClaw, which is a script of node's and names itself.
@@ -89,11 +99,80 @@ func agentOrphans(_ context.Context, h *Host, a *answer) {
 		case p.Age <= limit:
 		case p.UID != h.UID:
 			a.found(where, "it belongs to user %d, and nobody waits for it since %s", p.UID, p.Age.Round(time.Second))
+		case h.service(p) != "":
+			a.found(where, "it was started %s ago, for longer than a turn; the service %s may want it so", p.Age.Round(time.Second), text.Clean(h.service(p), 80))
 		default:
 			a.found(where, "nobody waits for it; it was started %s ago for a turn of %s at most", p.Age.Round(time.Second), limit).
 				repairedBy(Repair{End: &Process{PID: p.PID, Start: p.Start, Program: text.Clean(p.Path, 200)}})
 		}
 	}
+}
+
+// service is the service of the host's manager that a process is part of, when that is
+// none of OpenClaw's: what a service starts is a child of the first process, too, and no
+// orphan. Where the kernel has no such groups, there is no such manager.
+func (h *Host) service(p proc.Process) string {
+	groups, _ := h.Proc.Groups(p.PID)
+	for _, group := range groups {
+		if name := path.Base(group); strings.HasSuffix(name, ".service") && !strings.HasPrefix(name, "user@") && !strings.Contains(name, "openclaw") {
+			return name
+		}
+	}
+	return ""
+}
+
+// agentAddress: what an agent that runs was sent to, whatever the files say by now.
+func agentAddress(ctx context.Context, h *Host, a *answer) {
+	eachEnvironment(ctx, h, a, isClaude, func(p proc.Process, env []byte) {
+		h.address(a, func(name string) string { v, _ := proc.Variable(env, name); return string(v) },
+			func(name string) Location { return Location{Key: name, PID: p.PID} })
+	})
+}
+
+// shownNames is how many variables a finding names.
+const shownNames = 5
+
+// agentCredentials: what an agent inherits, a sentence in a message can make it tell.
+func agentCredentials(ctx context.Context, h *Host, a *answer) {
+	n := h.needles(ctx, a)
+	defer n.close()
+	eachEnvironment(ctx, h, a, isClaude, func(p proc.Process, env []byte) {
+		var names []string
+		for entry := range bytes.SplitSeq(env, []byte{0}) {
+			name, value, _ := bytes.Cut(entry, []byte("="))
+			if n.foreign(h, string(name), value) {
+				names = append(names, text.Clean(string(name), 40))
+			}
+		}
+		if len(names) == 0 {
+			return
+		}
+		f := a.found(Location{PID: p.PID}, "it has %d credentials that are not its own: %s", len(names), strings.Join(names[:min(len(names), shownNames)], ", "))
+		if !forTurn(p) {
+			f.milder(Low) // the operator's own, from the operator's shell
+		}
+	})
+}
+
+// foreign tells a credential that Claude Code does not need. The values of this
+// installation, and by hand the keys of model services, are key-in-processes's to tell.
+func (n *needles) foreign(h *Host, name string, value []byte) bool {
+	if !credentialName(name) || len(value) < shortestValue || !literal(value) || n.value(value) != "" {
+		return false
+	}
+	return h.Made != nil || !slices.Contains(providerKeys, name)
+}
+
+// agentOutput: what was switched on when it was started stays on.
+func agentOutput(ctx context.Context, h *Host, a *answer) {
+	which := func(p proc.Process) bool { return isOpenClaw(p) || isClaude(p) }
+	eachEnvironment(ctx, h, a, which, func(p proc.Process, env []byte) {
+		for _, name := range rawSwitches {
+			if v, _ := proc.Variable(env, name); switchedOn(string(v)) {
+				a.found(Location{Key: name, PID: p.PID}, "every prompt and answer is logged").Fix = "unset " + name
+			}
+		}
+	})
 }
 
 // forTurn tells a Claude Code that a program started for one turn.

@@ -15,8 +15,8 @@ import (
 func claudeProgramChecks() []Check {
 	supply := []Category{Tampering, SupplyChain}
 	return []Check{
-		{ID: "claude-program", Area: AreaClaude, Controls: []string{"T-03", "E-04"}, Categories: []Category{Tampering, Elevation, SupplyChain}, Severity: High, Fix: fixAgent, look: claudeProgram},
-		{ID: "claude-program-changed", Area: AreaClaude, Controls: []string{"T-03"}, Categories: supply, Severity: Medium, Fix: fixAgent, look: claudeChanged},
+		{ID: "claude-program", Area: AreaClaude, Controls: []string{"T-03", "E-04"}, Categories: []Category{Tampering, Elevation, SupplyChain}, Severity: High, Fix: fixHardening, look: claudeProgram},
+		{ID: "claude-program-changed", Area: AreaClaude, Controls: []string{"T-03"}, Categories: supply, Severity: Medium, Fix: fixHardening, look: claudeChanged},
 		{ID: "claude-updates", Area: AreaClaude, Controls: []string{"T-03"}, Categories: supply, Severity: Low, Fix: fixRepair, look: claudeUpdates},
 		{ID: "claude-launcher", Area: AreaClaude, Controls: []string{"gap 19", "S-02", "I-02"}, Categories: []Category{Disclosure, CredentialLeak, Spoofing}, Severity: High, Fix: fixRepair, look: claudeLauncher},
 		{ID: "claude-platform", Area: AreaClaude, Controls: []string{"gap 22"}, Categories: []Category{Elevation, ExcessPermission}, Severity: Info, Fix: "clawsetup doctor explain claude-platform", look: claudePlatform},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"maps"
 	"net/url"
@@ -138,12 +137,6 @@ func settingsOurs(_ context.Context, h *Host, a *answer) {
 	}
 }
 
-// otherAddresses are variables that lead Claude Code past its base URL.
-var otherAddresses = []string{"ANTHROPIC_BEDROCK_BASE_URL", "ANTHROPIC_VERTEX_BASE_URL", "ANTHROPIC_FOUNDRY_BASE_URL", "ANTHROPIC_UNIX_SOCKET"}
-
-// otherProviders are switches that make it ask somebody else.
-var otherProviders = []string{"CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY"}
-
 // baseURL: whoever answers at the base URL gets the token and every prompt (S-02).
 func baseURL(_ context.Context, h *Host, a *answer) {
 	eachSettings(h, a, func(f settingsFile) {
@@ -164,32 +157,23 @@ func (h *Host) address(a *answer, env func(string) string, at func(string) Locat
 			f.Fix = "unset " + name
 		}
 	}
-	if why, worst := h.elsewhere(env("ANTHROPIC_BASE_URL")); why != "" {
+	if why, worst := h.leadsTo(env("ANTHROPIC_BASE_URL")); why != "" {
 		tell("ANTHROPIC_BASE_URL", "Claude Code is sent to "+why, worst)
 	}
-	for _, name := range otherAddresses {
-		if env(name) != "" {
-			tell(name, "Claude Code is sent past the proxy", Critical)
-		}
-	}
-	for _, name := range otherProviders {
-		if on(env(name)) {
-			tell(name, "Claude Code asks another provider than the proxy", Critical)
+	for _, name := range elsewhere {
+		if switchedOn(env(name)) {
+			tell(name, "it sends Claude Code elsewhere than to the proxy", Critical)
 		}
 	}
 }
 
-// elsewhere says where an address leads if that is not the proxy, without any user,
+// leadsTo says where an address leads if that is not the proxy, without any user,
 // password or path in it, and how bad that is.
-func (h *Host) elsewhere(address string) (string, Severity) {
+func (h *Host) leadsTo(address string) (string, Severity) {
 	if address == "" {
 		return "", Info
 	}
-	ours := claude.CheckProxyURL(address) == nil
-	if h.Made != nil {
-		ours = address == fmt.Sprintf("http://127.0.0.1:%d", h.Made.Port)
-	}
-	if ours {
+	if h.notProxy(address) == "" {
 		return "", Info
 	}
 	u, err := url.Parse(address)

@@ -87,7 +87,7 @@ var claudePairs = map[string]pair{
 		"ours, port":      own("http://127.0.0.1:8082", "http://127.0.0.1:8083"),
 		"managed":         settingsOf(managedMain, `{"env": {"ANTHROPIC_BASE_URL": "https://api.evil.example/v1"}}`),
 		"user":            settingsOf(userSettings, `{"env": {"ANTHROPIC_BASE_URL": "http://192.0.2.1:8082"}}`),
-		"project":         settingsOf(localSettings, `{"env": {"ANTHROPIC_BASE_URL": "http://127.0.0.1:8082@evil.example"}}`),
+		"project":         settingsOf(localSettings, `{"env": {"ANTHROPIC_BASE_URL": "http://127.0.0.1:8082.evil.example"}}`),
 		"a name":          settingsOf(userSettings, `{"env": {"ANTHROPIC_BASE_URL": "http://localhost:8082"}}`),
 		"version 6":       settingsOf(userSettings, `{"env": {"ANTHROPIC_BASE_URL": "http://[::1]:8082"}}`),
 		"no address":      settingsOf(userSettings, `{"env": {"ANTHROPIC_BASE_URL": "%zz"}}`),

@@ -13,7 +13,7 @@ import (
 )
 
 // mostProcesses bounds how many processes are looked at.
-const mostProcesses = 10000
+const mostProcesses = 20_000
 
 // processes are those of this host, listed once.
 func (h *Host) processes() ([]proc.Process, error) {

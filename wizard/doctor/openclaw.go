@@ -243,11 +243,13 @@ func sandboxMode(ctx context.Context, h *Host, a *answer) {
 	})
 }
 
-// rawOutput: switches that write what is asked and answered into a log, word by word.
+// rawSwitches write what is asked and answered into a log, word by word.
+var rawSwitches = []string{"OPENCLAW_CLI_BACKEND_LOG_OUTPUT", "OPENCLAW_CLAUDE_CLI_LOG_OUTPUT", "OPENCLAW_RAW_STREAM", "OPENCLAW_RAW_STREAM_PATH"}
+
+// rawOutput: what OpenClaw is started with the next time.
 func rawOutput(_ context.Context, h *Host, a *answer) {
 	a.saw("environment")
-	names := []string{"OPENCLAW_CLI_BACKEND_LOG_OUTPUT", "OPENCLAW_CLAUDE_CLI_LOG_OUTPUT", "OPENCLAW_RAW_STREAM", "OPENCLAW_RAW_STREAM_PATH"}
-	for _, name := range names {
+	for _, name := range rawSwitches {
 		if switchedOn(h.Getenv(name)) {
 			a.found(Location{Key: name}, "it is set in the environment: every prompt and answer is logged").Fix = "unset " + name
 		}
@@ -255,7 +257,7 @@ func rawOutput(_ context.Context, h *Host, a *answer) {
 	aboutConfig(h, a, func(c *config) {
 		a.saw(c.path)
 		for _, v := range c.environment() {
-			if slices.Contains(names, v.name) && switchedOn(v.value) {
+			if slices.Contains(rawSwitches, v.name) && switchedOn(v.value) {
 				a.found(c.at(v.path...), "every prompt and answer is logged").repairedBy(Repair{In: c.path, Key: v.path, Remove: true})
 			}
 		}

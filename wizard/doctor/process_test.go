@@ -5,6 +5,8 @@ package doctor
 import (
 	"fmt"
 	"testing"
+
+	"github.com/clawsetup/clawsetup/wizard/proc"
 )
 
 // turn is a Claude Code that OpenClaw started an hour ago.
@@ -13,6 +15,11 @@ func turn(pid, parent int, more ...string) func(*scene) {
 		s.write("proc/uptime", "100000.00 100000.00\n", 0o600)
 		s.process(pid, parent, "/usr/bin/claude", append([]string{"-p", "--output-format", "stream-json"}, more...))
 	}
+}
+
+// started is a turn with an environment.
+func started(env ...string) func(*scene) {
+	return func(s *scene) { s.process(72, 70, "/usr/bin/claude", []string{"-p"}, env...) }
 }
 
 // waited is a turn that somebody waits for.
@@ -24,6 +31,20 @@ func waited(s *scene) {
 var processPairs = map[string]pair{
 	"agent-permissions": {good: waited, bad: map[string]func(*scene){"skips": turn(72, 70, "--dangerously-skip-permissions"), "mode": turn(72, 70, "--permission-mode=bypassPermissions")}},
 	"agent-orphans":     {good: waited, bad: map[string]func(*scene){"handed to init": turn(72, 1)}},
+	"agent-address": {good: waited, bad: map[string]func(*scene){
+		"elsewhere": started("ANTHROPIC_BASE_URL=https://evil.example"), "another provider": started("A=b", "CLAUDE_CODE_USE_VERTEX=1"),
+		"by hand": func(s *scene) {
+			s.process(72, 70, "/home/x/.local/share/claude/versions/2.1.330", []string{"--resume"}, "ANTHROPIC_BASE_URL=http://localhost:8082")
+		},
+	}},
+	"agent-credentials": {good: waited, bad: map[string]func(*scene){
+		"another's": started("PATH=/bin", "AWS_SECRET_ACCESS_KEY=q8w7e6r5t4y3u2i1"), "a channel's": started("TELEGRAM_BOT_TOKEN=1234567890:q8w7e6r5t4y3u2i1"),
+		"an old key": started("ANTHROPIC_API_KEY=q8w7e6r5t4y3u2i1"),
+	}},
+	"agent-output-log": {good: waited, bad: map[string]func(*scene){
+		"the agent": started("OPENCLAW_CLAUDE_CLI_LOG_OUTPUT=1"),
+		"OpenClaw":  func(s *scene) { s.process(70, 1, "/usr/bin/openclaw", nil, "OPENCLAW_CLI_BACKEND_LOG_OUTPUT=true") },
+	}},
 	"agent-count": {good: waited, bad: map[string]func(*scene){"too many": func(s *scene) {
 		for i := range mostAgents + 1 {
 			turn(100+i, 70)(s)
@@ -48,6 +69,27 @@ func TestOrphanIsProven(t *testing.T) {
 		r := examined(t, c.spoil)["agent-orphans"]
 		if got := len(r.Findings) == 1 && r.Findings[0].Fixable; got != c.ends {
 			t.Errorf("%s: %+v", name, r)
+		}
+	}
+}
+
+// An editor of a file called claude is no agent.
+func TestIsClaude(t *testing.T) {
+	for name, c := range map[string]struct {
+		path string
+		args []string
+		want bool
+	}{
+		"program": {"/usr/bin/claude", []string{"x"}, true}, "updated": {"/usr/bin/claude (deleted)", nil, true},
+		"native":      {"/home/x/.local/share/claude/versions/2.1.330", []string{"/home/x/.local/bin/claude"}, true},
+		"script":      {"/usr/bin/node", []string{"node", "/usr/lib/node_modules/@anthropic-ai/claude-code/cli.js"}, true},
+		"title":       {"/usr/bin/node", []string{"claude"}, true},
+		"editor":      {"/usr/bin/vim", []string{"vim", "claude"}, false},
+		"search":      {"/usr/bin/grep", []string{"grep", "/claude-code/"}, false},
+		"not visible": {"", nil, false},
+	} {
+		if got := isClaude(proc.Process{Program: proc.Program{Path: c.path, Args: c.args}}); got != c.want {
+			t.Errorf("%s: %t", name, got)
 		}
 	}
 }
