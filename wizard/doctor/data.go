@@ -21,6 +21,7 @@ func dataChecks() []Check {
 	i03 := []string{"I-03"}
 	return []Check{
 		data("transcripts-age", Medium, "clawsetup session-purge --older-than 30d", i03, transcriptsAge, Disclosure),
+		data("transcripts-amount", Low, "clawsetup session-purge --older-than 30d", i03, transcriptsAmount, Disclosure, Denial),
 		data("transcripts-private", High, "chmod -R go-rwx {path}", i03, private(transcriptFolders), Disclosure, Exfiltration),
 		data("openclaw-sessions-private", High, "chmod -R go-rwx {path}", i03, private(sessionFolders), Disclosure, CrossAgent),
 		data("openclaw-logs-private", Medium, "chmod -R go-rwx {path}", []string{"I-03", "R-01"}, private(logFolders), Disclosure),
@@ -170,6 +171,35 @@ func transcriptsAge(ctx context.Context, h *Host, a *answer) {
 			f.Fix = fixCommand(fix, first)
 			if h.Made == nil || dir != h.Made.ClaudeDir {
 				f.milder(Low)
+			}
+		}
+	}
+}
+
+// manyTranscripts and largeTranscripts are how many conversations, and how many bytes of
+// them, are not worth a word.
+const (
+	manyTranscripts  = 10_000
+	largeTranscripts = 2 << 30
+)
+
+// transcriptsAmount: what nobody looks through can hold anything, and fills the disk.
+func transcriptsAmount(ctx context.Context, h *Host, a *answer) {
+	for _, dir := range transcriptFolders(h) {
+		count, size := 0, int64(0)
+		walked(ctx, a, dir, func(path string, st fs.FileInfo) {
+			if !st.Mode().IsRegular() {
+				return
+			}
+			size += st.Size()
+			if strings.HasSuffix(path, ".jsonl") {
+				count++
+			}
+		})
+		if count > manyTranscripts || size > largeTranscripts {
+			f := a.found(Location{Path: dir}, "%d conversations of %d MiB together lie here", count, size>>20)
+			if h.Made == nil || !within(dir, h.Made.ClaudeDir) {
+				f.Fix = fixCommand("du -sh {path}", dir)
 			}
 		}
 	}

@@ -37,7 +37,19 @@ func opened(path string, mode os.FileMode) func(*scene) {
 }
 
 var dataPairs = map[string]pair{
-	"transcripts-age":     {good: talked(agentDir, 2), bad: map[string]func(*scene){"old": talked(agentDir, 30), "kept none": func(s *scene) { s.Made.RetentionDays = 0; talked(agentDir, 2)(s) }, "own": talked(ownDir, 200)}},
+	"transcripts-age": {good: talked(agentDir, 2), bad: map[string]func(*scene){"old": talked(agentDir, 30), "kept none": func(s *scene) { s.Made.RetentionDays = 0; talked(agentDir, 2)(s) }, "own": talked(ownDir, 200)}},
+	"transcripts-amount": {good: talked(agentDir, 2), bad: map[string]func(*scene){
+		"bytes": func(s *scene) {
+			talked(agentDir, 2)(s)
+			path := filepath.Join(s.Made.ClaudeDir, "projects", "-srv", "tool-results")
+			s.must(os.Truncate(s.write(path, "", 0o600), largeTranscripts+1))
+		},
+		"conversations": func(s *scene) {
+			for i := range manyTranscripts + 1 {
+				s.must(os.WriteFile(filepath.Join(s.Made.ClaudeDir, "projects", "-srv", time.Duration(i).String()+".jsonl"), nil, 0o600))
+			}
+		},
+	}},
 	"transcripts-private": {good: talked(ownDir, 2), bad: map[string]func(*scene){"readable": opened(".claude/projects/"+talk, 0o644)}},
 	"openclaw-sessions-private": {
 		good: func(s *scene) { s.write(".openclaw/agents/main/sessions/a.jsonl", "{}", 0o600) },
@@ -56,6 +68,22 @@ var dataPairs = map[string]pair{
 		},
 		"open": func(s *scene) { s.write(".openclaw/openclaw.json.bak.1", "{}", 0o644) },
 	}},
+}
+
+// Links in a folder of conversations lead nowhere, not even to themselves.
+func TestTranscriptLinks(t *testing.T) {
+	r := examined(t, func(s *scene) {
+		talked(ownDir, 2)(s)
+		projects := s.path(".claude/projects")
+		s.must(os.Symlink(projects, filepath.Join(projects, "up")))
+		s.must(os.Symlink("loop.jsonl", filepath.Join(projects, "loop.jsonl")))
+		s.must(os.Symlink("/etc", filepath.Join(projects, "etc")))
+	})
+	for _, id := range []string{"transcripts-age", "transcripts-amount", "transcripts-private"} {
+		if r[id].Outcome != OK {
+			t.Errorf("%s is %s: %+v %+v", id, r[id].Outcome, r[id].Findings, r[id].Gaps)
+		}
+	}
 }
 
 // A folder with more conversations than are looked at is not checked, and ends soon.

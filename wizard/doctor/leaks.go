@@ -29,7 +29,9 @@ func leakChecks() []Check {
 		made("key-in-history", "I-02", High, fixEdit, keyInHistory),
 		made("key-in-profile", "I-02", High, fixEdit, keyInProfile),
 		made("key-in-dotenv", "I-01", High, fixEdit, keyInDotenv),
+		made("key-in-settings", "I-02", High, fixEdit, keyInSettings),
 		made("key-in-git", "I-02", High, "git rm --cached {path}", keyInGit),
+		made("secrets-ignored", "I-02", Medium, "git check-ignore -v {path}", secretsIgnored),
 	}
 }
 

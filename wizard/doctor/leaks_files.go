@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/clawsetup/clawsetup/wizard/text"
 )
 
 // keyInHistory: a command with a key in it stays in the history for years.
@@ -45,21 +47,50 @@ func keyInHistory(ctx context.Context, h *Host, a *answer) {
 // mostSnippets bounds how many files of a folder of environment settings are looked at.
 const mostSnippets = 100
 
+// profiles are the files of a home that give variables to every program of the operator.
+var profiles = []string{
+	".bashrc", ".bash_profile", ".bash_login", ".bash_aliases", ".profile", ".xprofile", ".xsessionrc", ".zshrc", ".zshenv", ".zprofile", ".pam_environment",
+	".config/fish/config.fish", ".config/fish/fish_variables",
+}
+
+// snippets are the folders of such files, by how the names in them end: services of the
+// operator's are told their variables in their own files.
+var snippets = []struct{ dir, suffix string }{
+	{".config/environment.d", ".conf"}, {".config/fish/conf.d", ".fish"}, {".config/systemd/user", ".service"}, {"Library/LaunchAgents", ".plist"},
+}
+
 // keyInProfile: what a profile exports, every program of the operator inherits.
 func keyInProfile(ctx context.Context, h *Host, a *answer) {
 	n := h.needles(ctx, a)
 	defer n.close()
-	for _, name := range []string{".bashrc", ".bash_profile", ".bash_login", ".profile", ".zshrc", ".zshenv", ".zprofile", ".config/fish/config.fish"} {
+	for _, name := range profiles {
 		n.files(h, a, filepath.Join(h.Home, filepath.FromSlash(name)))
 	}
-	dir := filepath.Join(h.Home, ".config", "environment.d")
+	for _, s := range snippets {
+		n.folder(h, a, filepath.Join(h.Home, filepath.FromSlash(s.dir)), s.suffix)
+	}
+}
+
+// folder looks through the files of a folder whose names end so, and through what is
+// dropped in beside a service.
+func (n *needles) folder(h *Host, a *answer, dir, suffix string) {
 	names, err := listNames(dir, mostSnippets)
 	if err != nil {
 		a.cannot(dir, err)
 	}
 	for _, name := range names {
-		n.files(h, a, filepath.Join(dir, name))
+		switch path := filepath.Join(dir, name); {
+		case strings.HasSuffix(name, ".service.d"):
+			n.folder(h, a, path, ".conf")
+		case strings.HasSuffix(name, suffix):
+			n.files(h, a, path)
+		}
 	}
+}
+
+// dotenvNames are how files of variables are called, with the copies that editors leave.
+var dotenvNames = []string{
+	".env", ".env.local", ".env.development", ".env.production", ".env.test", ".envrc", ".env.bak", ".env.old", ".env.orig", ".env.save", ".env~",
 }
 
 // keyInDotenv: OpenClaw and many tools read such a file where they are started. That of
@@ -68,15 +99,51 @@ func keyInDotenv(ctx context.Context, h *Host, a *answer) {
 	n := h.needles(ctx, a)
 	defer n.close()
 	found := Containers{}
+	dirs := []string{h.Work, h.openClawDir()}
 	if h.Made == nil {
 		found, _ = h.containers(ctx) // that it failed is told by the checks of the stack
+	} else {
+		dirs = append(dirs, h.Made.ConfigDir, h.Made.StackDir)
 	}
 	stacks := h.composeFiles(found)
-	for _, dir := range []string{h.Work, h.openClawDir()} {
-		for _, name := range []string{".env", ".env.local"} {
+	for _, f := range stacks {
+		dirs = append(dirs, filepath.Dir(f.env))
+	}
+	slices.Sort(dirs)
+	for _, dir := range slices.Compact(dirs) {
+		for _, name := range dotenvNames {
 			path := filepath.Join(dir, name)
 			if !slices.ContainsFunc(stacks, func(f composeFile) bool { return f.env == path }) {
 				n.files(h, a, path)
+			}
+		}
+	}
+}
+
+// keyInSettings: Claude Code's settings are copied, shared and committed with a project,
+// and it writes whole commands into them when a rule is agreed to.
+func keyInSettings(ctx context.Context, h *Host, a *answer) {
+	n := h.needles(ctx, a)
+	defer n.close()
+	for _, f := range h.claudeSettings().files {
+		if f.err != nil {
+			a.cannot(f.path, f.err)
+			continue
+		}
+		a.saw(f.path)
+		var leaves []leaf
+		if !collect(f.values, nil, &leaves) {
+			a.cannot(f.path, fmt.Errorf("it holds more than %d texts", mostStrings))
+		}
+		for _, l := range leaves {
+			where := f.at(text.Clean(l.key(), 100))
+			switch kind := n.find([]byte(l.value)); {
+			case kind != "":
+				a.found(where, kind)
+			case l.credential() && sentinel(l.value):
+				a.found(where, "it is a word that guides give, and no secret").milder(Medium)
+			case l.credential() && !fromEnvironment(l.value) && l.last() != "apiKeyHelper":
+				a.found(where, "it is in the file in the clear")
 			}
 		}
 	}
@@ -150,7 +217,7 @@ func gitRoot(dir string) string {
 	return ""
 }
 
-// tracked looks at the names that one repository tracks, and into its files .env.
+// tracked looks at the names that one repository tracks, and into files that may hold keys.
 func (h *Host) tracked(ctx context.Context, a *answer, n *needles, root string) {
 	index, err := gitIndex(h, root)
 	if err != nil {
@@ -171,32 +238,68 @@ func (h *Host) tracked(ctx context.Context, a *answer, n *needles, root string) 
 		return
 	}
 	a.saw(root)
+	left := mostTracked
 	for _, name := range names {
 		if ctx.Err() != nil {
 			a.cannot(root, ctx.Err())
 			return
 		}
-		h.trackedFile(a, n, filepath.Join(root, filepath.FromSlash(name)))
+		path := filepath.Join(root, filepath.FromSlash(name))
+		if why := h.secretByName(path); why != "" {
+			a.found(Location{Path: path}, why)
+			continue
+		}
+		if !mayHoldKeys(path) {
+			continue
+		}
+		if left--; left < 0 {
+			a.cannot(root, fmt.Errorf("more than %d of its files may hold keys", mostTracked))
+			return
+		}
+		h.trackedFile(a, n, path)
 	}
 }
 
-func (h *Host) trackedFile(a *answer, n *needles, path string) {
+// mostTracked bounds how many files of a repository are read.
+const mostTracked = 200
+
+// secretByName says what a file is that holds nothing but a secret.
+func (h *Host) secretByName(path string) string {
 	base := filepath.Base(path)
 	switch {
 	case slices.Contains(storeNames, base) || h.Made != nil && within(path, h.storeDir()):
-		a.found(Location{Path: path}, "a file of a secret is tracked by git")
+		return "a file of a secret is tracked by git"
 	case strings.HasSuffix(base, ".key") || slices.Contains([]string{"id_rsa", "id_ecdsa", "id_ed25519"}, base):
-		a.found(Location{Path: path}, "a file of a private key is tracked by git")
-	case base == ".env" || strings.HasPrefix(base, ".env."):
-		r := h.read(path)
-		if r.err != nil {
-			a.cannot(path, r.err)
-		}
-		before := len(a.findings)
-		n.lines(a, path, r.data, true)
-		for i := range a.findings[before:] {
-			a.findings[before+i].Detail += ", and git tracks it"
-		}
+		return "a file of a private key is tracked by git"
+	}
+	return ""
+}
+
+// mayHoldKeys tells the files that people write keys into: of variables, of compose, of
+// OpenClaw and of Claude Code.
+func mayHoldKeys(path string) bool {
+	base := strings.ToLower(filepath.Base(path))
+	compose := strings.Contains(base, "compose") && (strings.HasSuffix(base, ".yml") || strings.HasSuffix(base, ".yaml"))
+	settings := filepath.Base(filepath.Dir(path)) == ".claude" && strings.HasSuffix(base, ".json")
+	return strings.HasPrefix(base, ".env") || strings.HasSuffix(base, ".env") || compose || settings ||
+		strings.HasPrefix(base, "openclaw.json") || base == ".mcp.json"
+}
+
+// trackedFile looks into one file, as it is by now: what earlier versions of it held is
+// in the history, which is not searched.
+func (h *Host) trackedFile(a *answer, n *needles, path string) {
+	data, err := h.Disk.ReadForeign(path, mostConfig)
+	defer clear(data)
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	if err != nil {
+		a.cannot(path, err)
+	}
+	before := len(a.findings)
+	n.lines(a, path, data, true)
+	for i := range a.findings[before:] {
+		a.findings[before+i].Detail += ", and git tracks it"
 	}
 }
 

@@ -105,9 +105,9 @@ func literal(value []byte) bool {
 // lines looks through the lines of a file; without numbers when its beginning is missing.
 func (n *needles) lines(a *answer, path string, data []byte, numbered bool) {
 	line := 0
-	for text := range bytes.Lines(data) {
+	for content := range bytes.Lines(data) {
 		line++
-		if kind := n.find(text); kind != "" {
+		if kind := n.find(content); kind != "" {
 			where := Location{Path: path}
 			if numbered {
 				where.Line = line

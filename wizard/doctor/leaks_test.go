@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/clawsetup/clawsetup/secrets"
+	"github.com/clawsetup/clawsetup/wizard/files"
 )
 
 // file writes a file of the operator's alone.
@@ -65,6 +67,12 @@ func index(names ...string) string {
 	return string(append(b, make([]byte, 20)...))
 }
 
+// inGit makes the folder of the set-up part of a repository that ignores so much.
+func inGit(s *scene, ignore string) {
+	s.write(".config/.git/index", index("README.md"), 0o600)
+	s.write(".config/.gitignore", ignore, 0o600)
+}
+
 func tracks(names ...string) func(*scene) { return file("work/.git/index", index(names...)) }
 
 var leakPairs = map[string]pair{
@@ -95,12 +103,18 @@ var leakPairs = map[string]pair{
 		"bashrc":      file(".bashrc", "  export OPENAI_API_KEY=\"q8w7e6r5t4y3u2i1\"\n"),
 		"environment": file(".config/environment.d/90-x.conf", "ANTHROPIC_AUTH_TOKEN=q8w7e6r5t4y3u2i1\n"),
 		"fish":        file(".config/fish/config.fish", "set -x CLOUDRU_API_KEY q8w7e6r5t4y3u2i1\n"),
+		"aliases":     file(".bash_aliases", "alias c='ANTHROPIC_API_KEY=q8w7e6r5t4y3u2i1 claude'\n"),
+		"a service":   file(".config/systemd/user/openclaw-gateway.service", "[Service]\nEnvironment=\"CLOUDRU_API_KEY=q8w7e6r5t4y3u2i1\"\n"),
+		"dropped in":  file(".config/systemd/user/openclaw-gateway.service.d/override.conf", "[Service]\nEnvironment=X="+sceneKey+"\n"),
+		"fish folder": file(".config/fish/conf.d/keys.fish", "set -Ux OPENAI_API_KEY q8w7e6r5t4y3u2i1\n"),
 		"another's":   file(".zshrc", "K=sk-ant-api03-abcdefghijklmnopqrstuvwx\n"),
 		"value":       file(".profile", "X="+sceneToken+"\n"),
 	}},
 	"key-in-dotenv": {good: file("work/.env", "MODE=test\nOPENAI_API_KEY=${OTHER}\n"), bad: map[string]func(*scene){
 		"work":     file("work/.env", "OPENAI_API_KEY=q8w7e6r5t4y3u2i1\n"),
 		"openclaw": file(".openclaw/.env", "HARMLESS="+sceneKey+"\n"),
+		"a copy":   file(".config/clawsetup/.env.bak", "X="+sceneToken+"\n"),
+		"editor's": file("work/.env~", "ANTHROPIC_AUTH_TOKEN=q8w7e6r5t4y3u2i1\n"),
 		"local":    file("work/.env.local", "export ANTHROPIC_API_KEY: 'q8w7e6r5t4y3u2i1'\n"),
 	}},
 	"key-in-git": {good: tracks("README.md"), bad: map[string]func(*scene){
@@ -110,12 +124,36 @@ var leakPairs = map[string]pair{
 			s.write("work/app/.env", "CLOUDRU_API_KEY=q8w7e6r5t4y3u2i1\n", 0o600)
 			tracks("app/.env")(s)
 		},
+		"compose": func(s *scene) {
+			s.write("work/deploy/compose.prod.yaml", "environment:\n  OPENAI_API_KEY: q8w7e6r5t4y3u2i1\n", 0o600)
+			tracks("README.md", "deploy/compose.prod.yaml")(s)
+		},
+		"a rule": func(s *scene) {
+			s.write("work/sub/.claude/settings.local.json", `{"permissions": {"allow": ["Bash(echo `+sceneToken+`)"]}}`, 0o600)
+			tracks("sub/.claude/settings.local.json")(s)
+		},
 		"the store": file(".config/.git/index", index("clawsetup/secrets/anything")),
 		"gitdir elsewhere": func(s *scene) {
 			s.must(os.RemoveAll(s.path("work/.git")))
 			s.write("work/.git", "gitdir: ../real\n", 0o600)
 			s.write("real/index", index("proxy_token"), 0o600)
 		},
+	}},
+	"key-in-settings": {bad: map[string]func(*scene){
+		"user":         settingsOf(userSettings, `{"env": {"ANTHROPIC_AUTH_TOKEN": "q8w7e6r5t4y3u2i1"}}`),
+		"escaped":      settingsOf(projectSettings, `{"env": {"\u0041NTHROPIC_API_KEY": "q8w7e6r5t4y3u2i1"}}`),
+		"a rule":       settingsOf(localSettings, `{"permissions": {"allow": ["Bash(curl -H 'Authorization: Bearer abcdefghijklmnop1234567890' localhost:*)"]}}`),
+		"the value":    settingsOf(managedMain, `{"companyAnnouncements": ["`+sceneKey+`"]}`),
+		"a word":       settingsOf(userSettings, `{"env": {"ANTHROPIC_AUTH_TOKEN": "cloudru-proxy-key"}}`),
+		"an address":   settingsOf(userSettings, `{"env": {"MY_SERVICE": "https://me:q8w7e6r5t4y3u2i1@example.org"}}`),
+		"another's":    settingsOf(userSettings, `{"env": {"GITHUB_TOKEN": "ghp_0123456789abcdefghijklmnop"}}`),
+		"our helper's": own(`"apiKeyHelper": "`, `"apiKeyHelper": "'/bin/echo' '`+sceneToken+`' `),
+	}},
+	"secrets-ignored": {good: func(s *scene) { dockerStore(s); inGit(s, "/clawsetup/secrets/\n") }, bad: map[string]func(*scene){
+		"no rule":       func(s *scene) { inGit(s, "# nothing\n") },
+		"another place": func(s *scene) { inGit(s, "/secrets/\n") },
+		"taken out":     func(s *scene) { inGit(s, "secrets\n!clawsetup/secrets/\n") },
+		"files alone":   func(s *scene) { inGit(s, "*.key\n") },
 	}},
 	"secret-files-modes": {good: dockerStore, bad: map[string]func(*scene){
 		"the folder": func(s *scene) { s.must(os.Chmod(s.path(".config/clawsetup/secrets"), 0o755)) },
@@ -197,6 +235,18 @@ func TestHostileFiles(t *testing.T) {
 	}
 }
 
+// A repository of files that may all hold keys is not read to its end.
+func TestManyTracked(t *testing.T) {
+	var names []string
+	for i := range 100_000 {
+		names = append(names, time.Duration(i).String()+"/.env")
+	}
+	r := examined(t, tracks(names...))["key-in-git"]
+	if r.Outcome != NotChecked {
+		t.Errorf("it is %s: %+v", r.Outcome, r.Findings)
+	}
+}
+
 func TestHistoryLine(t *testing.T) {
 	r := examined(t, file(".bash_history", "a\nb\necho "+sceneKey+"\n"))["key-in-history"]
 	if len(r.Findings) != 1 || r.Findings[0].Where.Line != 3 {
@@ -224,6 +274,52 @@ func FuzzParseIndex(f *testing.F) {
 			if name == "" || len(name) > longestName {
 				t.Errorf("a name of %d bytes", len(name))
 			}
+		}
+	})
+}
+
+// Every answer is the one that git itself gives.
+func TestIgnoredAsGitSays(t *testing.T) {
+	git, err := exec.LookPath("git")
+	if err != nil {
+		t.Skip("there is no git")
+	}
+	dir := t.TempDir()
+	run := func(args ...string) error {
+		c := exec.Command(git, append([]string{"-C", dir, "-c", "core.excludesFile="}, args...)...)
+		c.Env = []string{"HOME=" + dir, "GIT_CONFIG_NOSYSTEM=1", "PATH=" + os.Getenv("PATH")}
+		return c.Run()
+	}
+	if err := run("init", "-q"); err != nil {
+		t.Fatal(err)
+	}
+	h := &Host{Home: dir, Disk: &files.Disk{}}
+	for _, rules := range []string{
+		"", "secrets", "secrets/", "/secrets", "a/secrets", "/a/b/secrets/", "**/secrets", "a/**/secrets", "a/**", "**", "*", "*\n!a\n!a/b\n!a/b/secrets\n!a/b/secrets/*",
+		"a/*/secrets", "a/*", "b", "b/", "/b", "sec*", "sec??ts", "sec[qr]ets", "sec[!q]ets", "sec[!r]ets", "!secrets", "secrets\n!secrets", "secrets/*", "a/b/secrets/**",
+		"secrets   ", "\\secrets", "#secrets", "\\!secrets", "a/b\n!a/b/secrets", "*.key", "**/b/**", "cloudru_api_key", "SECRETS", "[", "a//secrets", "/", "!", "s**s", "a/b/", "sec[a-z]ets",
+	} {
+		if err := os.MkdirAll(filepath.Join(dir, "a", "b", "secrets"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for name, content := range map[string]string{".gitignore": rules + "\n", "a/b/secrets/cloudru_api_key": "x"} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		h.reads = nil
+		got, err := h.ignores(dir, filepath.Join(dir, "a", "b", "secrets"))
+		if want := run("check-ignore", "-q", "a/b/secrets/cloudru_api_key") == nil; got != want || err != nil {
+			t.Errorf("%q: %t, %v; git says %t", rules, got, err, want)
+		}
+	}
+}
+
+func FuzzIgnore(f *testing.F) {
+	f.Add("!/a/**/[!b]?*/", "a/c/d")
+	f.Fuzz(func(_ *testing.T, line, path string) {
+		if rule, ok := parseIgnore(line); ok {
+			_ = rule.pattern.MatchString(path)
 		}
 	})
 }

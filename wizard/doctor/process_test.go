@@ -4,7 +4,9 @@ package doctor
 
 import (
 	"fmt"
+	"os"
 	"testing"
+	"time"
 
 	"github.com/clawsetup/clawsetup/wizard/proc"
 )
@@ -94,15 +96,26 @@ func TestIsClaude(t *testing.T) {
 	}
 }
 
-// Many processes are looked at in time.
+// Many processes are looked at in time, and those beyond the bound are told.
 func TestManyProcesses(t *testing.T) {
-	s := newScene(t)
-	for i := range 2000 {
-		s.process(1000+i, 1, fmt.Sprintf("/usr/bin/p%d", i), nil)
-	}
-	for _, r := range Examine(t.Context(), s.Host, Selection{Only: []string{"D-04"}}).Results {
-		if r.Outcome != OK {
-			t.Errorf("%s is %s: %+v", r.Check.ID, r.Outcome, r.Gaps)
+	for count, want := range map[int]Outcome{2000: OK, mostProcesses: NotChecked} {
+		s := newScene(t)
+		waited(s)
+		for i := range count {
+			dir := fmt.Sprintf("proc/%d", 1000+i)
+			s.must(os.Mkdir(s.path(dir), 0o700))
+			for _, name := range []string{"status", "stat", "cmdline", "environ"} {
+				s.must(os.Link(s.path("proc/1/"+name), s.path(dir+"/"+name)))
+			}
+		}
+		start := time.Now()
+		for _, r := range Examine(t.Context(), s.Host, Selection{Only: []string{"D-04", "agent-address", "key-in-processes", "key-in-arguments"}}).Results {
+			if r.Outcome != want {
+				t.Errorf("%d processes: %s is %s: %+v", count, r.Check.ID, r.Outcome, r.Gaps)
+			}
+		}
+		if took := time.Since(start); took > 5*time.Second {
+			t.Errorf("%d processes take %s", count, took)
 		}
 	}
 }
