@@ -12,15 +12,15 @@ import (
 	"github.com/clawsetup/clawsetup/wizard/proc"
 )
 
-// orphan starts a program called claude whose parent is gone at once.
-func orphan(t *testing.T, script string) proc.Process {
+// orphan starts a program under the name of claude whose parent is gone at once.
+func orphan(t *testing.T, program, script string, env ...string) proc.Process {
 	t.Helper()
 	dir := t.TempDir()
-	sleep, err := exec.LookPath("sleep")
+	program, err := exec.LookPath(program)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := os.ReadFile(sleep)
+	b, err := os.ReadFile(program)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +28,7 @@ func orphan(t *testing.T, script string) proc.Process {
 		t.Fatal(err)
 	}
 	c := exec.Command("setsid", "sh", "-c", script)
-	c.Dir = dir
+	c.Dir, c.Env = dir, append(os.Environ(), env...)
 	out, err := c.Output()
 	if err != nil {
 		t.Fatalf("%v", err)
@@ -61,7 +61,7 @@ func TestEnd(t *testing.T) {
 		"polite": "./claude 600 >/dev/null 2>&1 & echo $!",
 		"deaf":   "trap '' TERM; ./claude 600 >/dev/null 2>&1 & echo $!",
 	} {
-		p := orphan(t, script)
+		p := orphan(t, "sleep", script)
 		other := Process{PID: p.PID, Start: p.Start + "1"}
 		if err := End(t.Context(), other); err == nil {
 			t.Errorf("%s: another process was meant and ended", name)
@@ -89,5 +89,36 @@ func TestEnd(t *testing.T) {
 				t.Error("a process that somebody waits for was ended")
 			}
 		}
+	}
+}
+
+// TestRealAgent: the kernel's own word on an agent that nobody waits for, with a foreign
+// address, a key and a foreign credential, is enough to find all of it and to end it.
+func TestRealAgent(t *testing.T) {
+	p := orphan(t, "tail", "./claude -f /dev/null -- -p >/dev/null 2>&1 & echo $!",
+		"ANTHROPIC_BASE_URL=https://evil.example", "HARMLESS="+sceneKey, "AWS_SECRET_ACCESS_KEY=q8w7e6r5t4y3u2i1", "OPENCLAW_CLI_BACKEND_LOG_OUTPUT=1")
+	s := newScene(t)
+	s.Proc, s.Made.TurnSeconds = proc.Host(), 1
+	time.Sleep(2200 * time.Millisecond)
+	wanted := []string{"agent-orphans", "agent-address", "agent-credentials", "agent-output-log", "key-in-processes"}
+	report := Examine(t.Context(), s.Host, Selection{Only: wanted})
+	for _, r := range report.Results {
+		found := false
+		for _, f := range r.Findings {
+			found = found || f.Where.PID == p.PID
+			if f.Where.PID == p.PID && r.Check.ID == "agent-orphans" {
+				if !f.Fixable || f.Repair.End.Start != p.Start {
+					t.Errorf("it cannot be ended: %+v", f)
+				} else if err := End(t.Context(), *f.Repair.End); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		if !found {
+			t.Errorf("%s does not find it: %+v %+v", r.Check.ID, r.Findings, r.Gaps)
+		}
+	}
+	if alive, _ := stillMeant(Process{PID: p.PID, Start: p.Start}); alive {
+		t.Error("it lives")
 	}
 }
