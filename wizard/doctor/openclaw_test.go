@@ -86,7 +86,7 @@ var openClawPairs = map[string]pair{
 	"openclaw-contract": {bad: map[string]func(*scene){
 		"upgraded": func(s *scene) { s.install.Contract, s.install.Version = openclaw.Legacy, "2026.7.35" },
 		"downgraded": both(legacy, func(s *scene) {
-			s.install.Contract, s.install.Version, s.install.Release = openclaw.Plugin, "2026.9.6", 202607
+			s.install.Contract, s.install.Version, s.install.Release = openclaw.Plugin, "2026.9.6", 202609
 		}),
 	}},
 	"control-ui":  {bad: map[string]func(*scene){"insecure": sets("gateway.controlUi.allowInsecureAuth", true), "anybody": sets("gateway.controlUi.allowedOrigins", []string{"*"})}},
