@@ -26,6 +26,7 @@ func accepts(s *scene) {
 
 // skilled is a scene with a skill and a plugin that were looked at.
 func skilled(s *scene) {
+	s.config("plugins.allow", []string{"cloudru-claude", "echo"})
 	s.write(skillDir+"/SKILL.md", "---\nname: greet\n---\nSay hello.\n", 0o600)
 	s.write(".openclaw/extensions/echo/openclaw.plugin.json", `{"id":"echo"}`, 0o600)
 	s.write(".openclaw/extensions/echo/package.json", `{"name":"echo"}`, 0o600)
@@ -42,13 +43,33 @@ var skillPairs = map[string]pair{
 		"a command": func(s *scene) { s.write(".openclaw/clawsetup/../../.claude/commands/x.md", "Say hello.\n", 0o600) },
 		"one more":  func(s *scene) { s.write(skillDir+"/notes.txt", "x", 0o600) },
 		"from extra": func(s *scene) {
-			s.write("extra/more/SKILL.md", "Say.\n", 0o600)
-			s.config("skills.load.extraDirs", []string{s.path("extra")})
+			s.write(".openclaw/extra/more/SKILL.md", "Say.\n", 0o600)
+			s.config("skills.load.extraDirs", []string{s.path(".openclaw/extra")})
+		},
+		"grouped":        func(s *scene) { s.write(".openclaw/skills/a/b/c/d/e/SKILL.md", "Say.\n", 0o600) },
+		"of the project": func(s *scene) { s.write(".openclaw/workspace/.agents/skills/x/SKILL.md", "Say.\n", 0o600) },
+		"personal":       func(s *scene) { s.write(".agents/skills/x/SKILL.md", "Say.\n", 0o600) },
+		"made by itself": func(s *scene) { s.write(".openclaw/agents/main/agent/workshop-skills/x/SKILL.md", "Say.\n", 0o600) },
+		"of the agent":   func(s *scene) { s.write(".openclaw/clawsetup/claude/skills/x/SKILL.md", "Say.\n", 0o600) },
+		"an agent's":     func(s *scene) { s.write(".openclaw/clawsetup/claude/agents/team/x.md", "Say.\n", 0o600) },
+		"by a link": func(s *scene) {
+			s.write("elsewhere/x/SKILL.md", "Say.\n", 0o600)
+			s.must(os.Symlink(s.path("elsewhere/x"), s.path(".openclaw/workspace/skills/x")))
 		},
 	}},
 	"plugin-hashes": {good: skilled, bad: map[string]func(*scene){
-		"changed": func(s *scene) { s.write(".openclaw/extensions/echo/index.js", "1", 0o600) },
-		"new":     func(s *scene) { s.write(".openclaw/extensions/other/openclaw.plugin.json", "{}", 0o600) },
+		"changed":     func(s *scene) { s.write(".openclaw/extensions/echo/index.js", "1", 0o600) },
+		"new":         func(s *scene) { s.write(".openclaw/extensions/other/openclaw.plugin.json", "{}", 0o600) },
+		"no manifest": func(s *scene) { s.write(".openclaw/workspace/.openclaw/extensions/other/index.mjs", "1", 0o600) },
+		"a file": func(s *scene) {
+			s.config("plugins.load.paths", []string{filepath.Join(s.Made.AgentDir, "cloudru-claude"), s.write(".openclaw/one.mjs", "1", 0o600)})
+		},
+		"of Claude Code": func(s *scene) {
+			s.write(".claude/plugins/cache/market/other/1.0.0/.claude-plugin/plugin.json", "{}", 0o600)
+		},
+		"of the agent": func(s *scene) {
+			s.write(".openclaw/clawsetup/claude/plugins/marketplaces/m/.claude-plugin/x.json", "{}", 0o600)
+		},
 	}},
 	"skill-shell": {good: skilled, with: unaccepted, bad: map[string]func(*scene){
 		"allowed": func(s *scene) { s.write(skillDir+"/SKILL.md", "---\nallowed-tools: Bash(git:*)\n---\n", 0o600) },
@@ -76,10 +97,30 @@ var skillPairs = map[string]pair{
 	"content-writable": {good: skilled, bad: map[string]func(*scene){
 		"file":   func(s *scene) { s.must(os.Chmod(s.path(skillDir+"/SKILL.md"), 0o666)) },
 		"folder": func(s *scene) { s.must(os.Chmod(s.path(skillDir), 0o777)) },
+		"place":  func(s *scene) { s.must(os.Chmod(s.path(".openclaw/extensions"), 0o777)) },
 	}},
 	"content-links": {good: skilled, bad: map[string]func(*scene){
 		"out":     func(s *scene) { s.must(os.Symlink("/etc/passwd", s.path(skillDir+"/users"))); accepts(s) },
 		"nowhere": func(s *scene) { s.must(os.Symlink("nothing", s.path(skillDir+"/users"))); accepts(s) },
+	}},
+	"plugins-allow": {good: both(skilled, sets("plugins.allow", []string{"cloudru-claude", "echo"})), bad: map[string]func(*scene){
+		"none": sets("plugins.allow", nil), "empty": sets("plugins.allow", []string{}),
+	}},
+	"plugin-places": {bad: map[string]func(*scene){
+		"elsewhere": func(s *scene) {
+			s.must(os.Mkdir(s.path("more"), 0o700))
+			s.config("skills.load.extraDirs", []string{s.path("more")})
+		},
+		"a link": func(s *scene) {
+			s.must(os.Mkdir(s.path("more"), 0o700))
+			s.must(os.Symlink(s.path("more"), s.path(".openclaw/more")))
+			s.config("skills.load.extraDirs", []string{"~/.openclaw/more"})
+		},
+		"reached by others": func(s *scene) {
+			s.must(os.MkdirAll(s.path(".openclaw/a/b/more"), 0o700))
+			s.must(os.Chmod(s.path(".openclaw/a"), 0o777))
+			s.config("skills.load.extraDirs", []string{s.path(".openclaw/a/b/more")})
+		},
 	}},
 	"accepted-file": {good: skilled, with: unaccepted, bad: map[string]func(*scene){
 		"broken": func(s *scene) { s.write(s.Made.LockFile, "{", 0o600) }, "newer": func(s *scene) { s.write(s.Made.LockFile, `{"version":9,"entries":[]}`, 0o600) },
