@@ -264,6 +264,28 @@ func TestHostileConfig(t *testing.T) {
 	}
 }
 
+// TestLargeConfig: as many values as a file of its size can have. It is looked at as a
+// whole, or said not to be.
+func TestLargeConfig(t *testing.T) {
+	for name, content := range map[string]string{
+		"numbers": "{bindings: [" + strings.Repeat("1,", 1_000_000) + "]}",
+		"texts":   "{ui: {x: [" + strings.Repeat("'',", 600_000) + "]}}",
+		"objects": "{channels: {telegram: {groups: [" + strings.Repeat("{},", 600_000) + "]}}}",
+		"agents":  "{agents: {list: [" + strings.Repeat("{tools:{}},", 180_000) + "]}}",
+		"words":   "{ui: {x: '" + strings.Repeat("never ", 300_000) + "'}}",
+	} {
+		s := newScene(t)
+		s.write(s.OpenClawConfig, content, 0o600)
+		start := time.Now()
+		Examine(t.Context(), s.Host, Selection{})
+		took := time.Since(start)
+		t.Logf("%s: %s", name, took)
+		if took > 10*time.Second {
+			t.Errorf("%s: it took %s", name, took)
+		}
+	}
+}
+
 // A key that the operator kept, and a part of the hardening that was left, are told and no more.
 func TestOperatorsChoice(t *testing.T) {
 	for name, choose := range map[string]func(*scene){
