@@ -416,14 +416,17 @@ func (w *contents) says(rel string, mode fs.FileMode, b []byte) {
 // speaks tells whether a text for the model lets it run a shell, and whether it speaks to
 // it against the operator or hides characters.
 func speaks(b []byte) (shell, injection bool) {
-	_, invisible := plainWords(string(b))
-	return allowsShell.Match(b) || inlineShell.Match(b), invisible || len(matching(string(b), slices.Concat(refusals, hidden))) > 0
+	names, invisible := matching(string(b), promptPhrases)
+	return allowsShell.Match(b) || inlineShell.Match(b), invisible || len(names) > 0
 }
+
+// promptPhrases are all phrases that a text for the model should not have.
+var promptPhrases = slices.Concat(refusals, hidden)
 
 // hidden are phrases by which a text speaks to the model behind the operator's back.
 var hidden = []phrase{
-	{"it is told to hide something", regexp.MustCompile(`\b(?:do not|don't|never) (?:tell|inform|mention|reveal|show) (?:this |it |that )?(?:to )?(?:the )?(?:user|operator|owner)\b|не (?:говори|сообщай|показывай|упоминай) (?:об этом )?(?:пользователю|оператору|владельцу)`)},
-	{"it is told to send something", regexp.MustCompile(`\b(?:send|post|upload|exfiltrate|forward)\b.{0,60}(?:\b(?:api keys?|tokens?|passwords?|credentials|secrets|private keys?)\b|\.env\b)|(?:отправь|перешли|выгрузи).{0,60}(?:ключ|токен|парол|секрет|учётн)`)},
+	{"it is told to hide something", []string{"do not ", "don't ", "never ", "не "}, regexp.MustCompile(`\b(?:do not|don't|never) (?:tell|inform|mention|reveal|show) (?:this |it |that )?(?:to )?(?:the )?(?:user|operator|owner)\b|не (?:говори|сообщай|показывай|упоминай) (?:об этом )?(?:пользователю|оператору|владельцу)`)},
+	{"it is told to send something", []string{"send", "post", "upload", "exfiltrate", "forward", "отправь", "перешли", "выгрузи"}, regexp.MustCompile(`\b(?:send|post|upload|exfiltrate|forward)\b.{0,60}(?:\b(?:api keys?|tokens?|passwords?|credentials|secrets|private keys?)\b|\.env\b)|(?:отправь|перешли|выгрузи).{0,60}(?:ключ|токен|парол|секрет|учётн)`)},
 }
 
 // Accept is the lock file for all skills and plugins as they are now, and what it has

@@ -133,6 +133,9 @@ func pluginsAllow(ctx context.Context, h *Host, a *answer) {
 		}
 		where := c.at("plugins", "allow")
 		inv := h.inventory(ctx)
+		for _, g := range inv.gaps {
+			a.cannot(g.Where, errors.New(g.Why))
+		}
 		if slices.ContainsFunc(inv.entries, func(e Entry) bool { return e.Kind == kindPlugin && !e.engine }) {
 			a.found(where, "there is no list of plugins that may load, and there are some that are not clawsetup's")
 			return
