@@ -184,4 +184,12 @@ var checksOpenClawEnglish = map[string]string{ //nolint:gosec // words about sec
 	"check.mcp-plain-http.why":          "Somebody on the way reads, and writes, what the model is told.",
 	"check.mcp-remote-auth":             "Remote MCP servers know who asks",
 	"check.mcp-remote-auth.why":         "A server that anybody may use gives everybody's text to the model.",
+	"check.plugins-allow":               "Only plugins on a list may load",
+	"check.plugins-allow.why":           "Without a list OpenClaw loads whatever code lies in its plugin folders.",
+	"check.plugin-places":               "Plugins and skills come from OpenClaw's own folders",
+	"check.plugin-places.why":           "Rights on OpenClaw's folder do not guard code and prompts that are loaded from elsewhere.",
+	"check.mcp-writable":                "Nobody else can write to programs of MCP servers",
+	"check.mcp-writable.why":            "Whoever may write to a server's program, script or folder decides what runs as this user.",
+	"check.mcp-certificates":            "Certificates of MCP servers are checked",
+	"check.mcp-certificates.why":        "Without a look at the certificate anybody on the way answers in the server's place.",
 }

@@ -184,4 +184,12 @@ var checksOpenClawRussian = map[string]string{ //nolint:gosec // G101: words abo
 	"check.mcp-plain-http.why":          "Кто-то на пути читает и пишет то, что говорят модели.",
 	"check.mcp-remote-auth":             "Удалённые MCP-серверы знают, кто спрашивает",
 	"check.mcp-remote-auth.why":         "Сервер для всех отдаёт модели чей угодно текст.",
+	"check.plugins-allow":               "Загружаются только плагины из списка",
+	"check.plugins-allow.why":           "Без списка OpenClaw загрузит любой код, который лежит в папках плагинов.",
+	"check.plugin-places":               "Плагины и навыки лежат в папках OpenClaw",
+	"check.plugin-places.why":           "Права на папку OpenClaw не защищают код и тексты, которые загружаются из других мест.",
+	"check.mcp-writable":                "Никто другой не может менять программы MCP-серверов",
+	"check.mcp-writable.why":            "Кто может писать в программу, скрипт или папку сервера, решает, что запустится от имени пользователя.",
+	"check.mcp-certificates":            "Сертификаты MCP-серверов проверяются",
+	"check.mcp-certificates.why":        "Если сертификат не проверяется, вместо сервера ответит любой на пути к нему.",
 }

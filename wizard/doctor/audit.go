@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -100,12 +101,17 @@ func ParseAudit(b []byte) ([]AuditFinding, error) {
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // sameChecks are the checks of ours that look at what a finding of OpenClaw's is about,
-// by the beginning of its id.
+// by the beginning of its id; "*" stands for one part of it, such as a channel. What a
+// scan of code found is not among them: ours ask whether somebody accepted that code.
 var sameChecks = map[string][]string{
+	"agents.claude_cli.permission_mode":   {"backend-permissions"},
 	"browser.extension_relay_legacy_auth": {"hardening-browser"},
-	"channels.telegram.allowFrom":         {"channel-wildcard"},
+	"channels.*.allowFrom.dangerous_name": {"channel-wildcard"},
+	"channels.*.dm.open":                  {"channel-dm-open"},
+	"channels.*.dm.scope_main":            {"session-scope"},
+	"channels.*.groups.open":              {"channel-groups-open"},
+	"channels.telegram.allowFrom.invalid": {"channel-wildcard"},
 	"channels.telegram.groups.allowFrom":  {"channel-wildcard", "channel-groups-open"},
-	"channels.telegram.groups.open":       {"channel-groups-open"},
 	"config.insecure_or_dangerous_flags":  {"control-ui", "browser-private-network", "hook-content"},
 	"config.plaintext_secrets":            {"plaintext-credentials", "channel-credentials", "environment-credentials", "gateway-token", "sentinel-keys"},
 	"config.secrets.gateway_password":     {"gateway-token", "sentinel-keys"},
@@ -118,6 +124,8 @@ var sameChecks = map[string][]string{
 	"fs.log_file.perms":                   {"openclaw-logs-private"},
 	"fs.sessions_store.perms":             {"openclaw-sessions-private"},
 	"fs.state_dir.perms":                  {"openclaw-folder-private"},
+	"gateway.*_placeholder_value":         {"sentinel-keys"},
+	"gateway.*_too_short":                 {"gateway-token"},
 	"gateway.auth_no_rate_limit":          {"gateway-rate-limit"},
 	"gateway.bind":                        {"gateway-bind", "gateway-auth"},
 	"gateway.control_ui":                  {"control-ui"},
@@ -128,14 +136,16 @@ var sameChecks = map[string][]string{
 	"gateway.tailscale":                   {"gateway-tailscale"},
 	"gateway.tools_invoke_http":           {"gateway-http"},
 	"hooks.token_too_short":               {"hook-token"},
+	"logging.redact_off":                  {"log-redaction"},
 	"mcp.apps.enabled":                    {"hardening-plugins"},
-	"plugins.code_safety":                 {"plugin-hashes"},
-	"security.exposure.open_groups":       {"channel-groups-open"},
+	"plugins.extensions_no_allowlist":     {"plugins-allow"},
+	"sandbox.docker_config_mode_off":      {"sandbox-mode"},
 	"security.exposure.open_channels":     {"channel-dm-open", "channel-groups-open"},
+	"security.exposure.open_groups":       {"channel-groups-open"},
 	"security.trust_model.cross_agent":    {"session-visibility", "agent-to-agent"},
 	"security.trust_model.group_scope":    {"session-scope"},
-	"skills.code_safety":                  {"skill-hashes"},
 	"skills.workspace.symlink_escape":     {"content-links"},
+	"tools.elevated.allowFrom.*.wildcard": {"channel-wildcard"},
 	"tools.exec.security_full_configured": {"tools-exec"},
 	"tools.profile_minimal_overridden":    {"tools-profile"},
 }
@@ -148,7 +158,7 @@ func (r *Report) Join(a *Audit, waivers []Waiver) {
 	}
 	for i := range a.Findings {
 		f := &a.Findings[i]
-		f.Same = r.sameAs(f.ID)
+		f.Same = r.sameAs(*f)
 		as := Finding{Where: Location{Key: f.ID}, Detail: f.Title, Severity: f.Severity}
 		if j := slices.IndexFunc(waivers, func(w Waiver) bool { return w.covers(AuditWord, as, r.Time) }); j >= 0 {
 			f.Waiver = &waivers[j]
@@ -157,17 +167,37 @@ func (r *Report) Join(a *Audit, waivers []Waiver) {
 	r.Audit = a
 }
 
-// sameAs is the check of ours that found, or was told to accept, the same.
-func (r *Report) sameAs(id string) string {
-	for prefix, checks := range sameChecks {
-		if !strings.HasPrefix(id, prefix) {
+// sameAs is the check of ours that found, or was told to accept, the same. One that is
+// only told does not stand for what OpenClaw takes for more.
+func (r *Report) sameAs(f AuditFinding) string {
+	for _, pattern := range slices.Sorted(maps.Keys(sameChecks)) {
+		if !begins(f.ID, pattern) {
 			continue
 		}
 		for _, c := range r.Results {
-			if slices.Contains(checks, c.Check.ID) && (c.Outcome == Found || c.Outcome == Waived) {
+			told := c.Outcome == Found && (c.Severity() > Info || f.Severity == Info)
+			if slices.Contains(sameChecks[pattern], c.Check.ID) && (told || c.Outcome == Waived) {
 				return c.Check.ID
 			}
 		}
 	}
 	return ""
+}
+
+// begins tells whether an id begins with a pattern of sameChecks.
+func begins(id, pattern string) bool {
+	before, after, some := strings.Cut(pattern, "*")
+	rest, ok := strings.CutPrefix(id, before)
+	if !ok || !some {
+		return ok
+	}
+	for i := range rest {
+		if i > 0 && strings.HasPrefix(rest[i:], after) {
+			return true
+		}
+		if rest[i] == '.' {
+			return false
+		}
+	}
+	return false
 }

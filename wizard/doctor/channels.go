@@ -109,7 +109,7 @@ func groupsOpen(h *Host, a *answer, c *config) {
 // it says the same again.
 func wildcards(h *Host, a *answer, c *config) {
 	inChannels(h, a, c, func(p channelPart, tell func(string, any, string, ...any)) {
-		open := textAt(p.config, "dmPolicy") == "open" || textAt(p.config, "dm", "policy") == "open"
+		open := textAt(p.config, "dmPolicy") == "open" || textAt(p.config, "dm", "policy") == "open" || textAt(p.config, "policy") == "open"
 		for _, key := range []string{"allowFrom", "dm.allowFrom", "groupAllowFrom", "users", "roles"} {
 			if open && strings.HasSuffix(key, "allowFrom") {
 				continue

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"math"
 	"os"
@@ -427,6 +428,27 @@ func (h *Host) othersWrite(path string) (string, error) {
 		}
 	}
 	return "", nil
+}
+
+// othersReach tells whether other users may put something in the place of a path: in any
+// folder on the way to it.
+func (h *Host) othersReach(path string) (string, error) {
+	if h.OS == "windows" {
+		return "", nil
+	}
+	for dir := filepath.Dir(resolvedPath(path)); ; dir = filepath.Dir(dir) {
+		st, err := os.Stat(dir)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return "", err
+		case st.Mode().Perm()&0o022 != 0 && st.Mode()&os.ModeSticky == 0:
+			return fmt.Sprintf("other users may write to %s (mode %04o)", text.Clean(dir, 200), st.Mode().Perm()), nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", nil
+		}
+	}
 }
 
 // marshalled is a value as JSON. Infinity and NaN, which JSON does not have and OpenClaw

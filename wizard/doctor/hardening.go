@@ -134,7 +134,9 @@ func (k hardened) looks(ctx context.Context, h *Host, a *answer) {
 // weaker compares the configuration with all of the hardening, taken or not.
 func (h *Host) weaker(ctx context.Context, c *config) []openclaw.Weakness {
 	p := openclaw.Params{Contract: h.contract(ctx, c), TurnSeconds: h.turnSeconds(), Parts: openclaw.Parts()}
-	if in, err := h.installed(ctx); err == nil {
+	// Where the file is for another OpenClaw than is installed, openclaw-contract tells; its
+	// keys are judged by what it was written for.
+	if in, err := h.installed(ctx); err == nil && (in.Contract == openclaw.Legacy) == (p.Contract == openclaw.Legacy) {
 		p.Release = in.Release
 	}
 	// Without our provider of secrets there is no token that the key could name.

@@ -30,6 +30,8 @@ type Entry struct {
 	// Files is how many there are.
 	Files int `json:"files"`
 
+	// engine says that Claude Code loads it, not OpenClaw.
+	engine bool
 	// shell and scripts are what it can run, injections what of its text speaks to the
 	// model against the operator.
 	shell, scripts, injections []string
@@ -43,8 +45,8 @@ const (
 
 const (
 	lockVersion = 1
-	// largestLock and mostEntries bound a lock file.
-	largestLock = 4 << 20
+	// largestLock and mostEntries bound a lock file, as it is written and as it is read.
+	largestLock = mostConfig
 	mostEntries = 10_000
 )
 
@@ -99,6 +101,9 @@ func (l Lock) Marshal() ([]byte, error) {
 	b, err := json.MarshalIndent(l, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("encoding the lock file: %w", err)
+	}
+	if len(b) >= largestLock {
+		return nil, errors.New("the lock file would be too large to be read again")
 	}
 	return append(b, '\n'), nil
 }

@@ -1,15 +1,19 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"maps"
 	"net/url"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/clawsetup/clawsetup/wizard/text"
 )
@@ -26,6 +30,8 @@ func mcpChecks() []Check {
 	g15, g16 := []string{"gap 15"}, []string{"gap 16"}
 	files := mcp("mcp-files", High, g15, nil, Tampering, UnvalidatedInput)
 	files.look = mcpFiles
+	writable := mcp("mcp-writable", High, g16, nil, Tampering, Elevation, SupplyChain)
+	writable.look = func(_ context.Context, h *Host, a *answer) { eachServer(h, a, h.writableServer) }
 	return []Check{
 		files,
 		mcp("mcp-relative-command", High, g16, relativeCommand, Elevation, UnsafeShell, UnvalidatedInput),
@@ -33,6 +39,8 @@ func mcpChecks() []Check {
 		mcp("mcp-unpinned", Medium, []string{"gap 16", "gap 24"}, unpinned, Tampering, SupplyChain),
 		mcp("mcp-secrets", High, []string{"gap 15", "I-02"}, serverSecrets, Disclosure, CredentialLeak),
 		mcp("mcp-plain-http", High, g15, plainHTTP, Disclosure, Exfiltration),
+		writable,
+		mcp("mcp-certificates", High, []string{"S-04", "gap 15"}, anyCertificate, Spoofing, Exfiltration),
 		mcp("mcp-remote-auth", Medium, g15, remoteAuth, Spoofing, IndirectInjection),
 	}
 }
@@ -46,12 +54,16 @@ type server struct {
 	args         []string
 	url          string
 	env, headers map[string]string
-	authorized   bool
+	// cwd is the folder that it is started in.
+	cwd string
+	// authorized says that it is told who asks, unverified that it need not show who it is.
+	authorized, unverified bool
 }
 
 func parseServer(name string, v any, at func(string) Location) server {
 	s := server{name: text.Clean(name, 60), at: at, command: textAt(v, "command"), args: wordsAt(v, "args"), url: textAt(v, "url")}
-	s.env, s.headers = textsAt(v, "env"), textsAt(v, "headers")
+	s.env, s.headers, s.cwd = textsAt(v, "env"), textsAt(v, "headers"), cmp.Or(textAt(v, "cwd"), textAt(v, "workingDirectory"))
+	s.unverified = lookAt(v, "sslVerify") == false || lookAt(v, "ssl_verify") == false || s.env["NODE_TLS_REJECT_UNAUTHORIZED"] == "0"
 	m, _ := v.(map[string]any)
 	for _, key := range []string{"oauth", "auth", "headersHelper"} {
 		s.authorized = s.authorized || m[key] != nil
@@ -184,7 +196,7 @@ var (
 
 func program(command string) string {
 	command = command[strings.LastIndexAny(command, `/\`)+1:]
-	return strings.TrimSuffix(strings.ToLower(command), ".exe")
+	return strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(command), ".exe"), ".cmd")
 }
 
 // relativeCommand: which program it is depends on the folder, or on PATH.
@@ -202,13 +214,39 @@ func throughShell(a *answer, s server) {
 
 var pinned = regexp.MustCompile(`(?:@|==)v?\d+\.\d+\.\d+[0-9A-Za-z.+-]*$`)
 
+// fetchers are programs that fetch a package when they are asked for it by these words.
+var fetchers = map[string][][]string{
+	"npm": {{"exec"}, {"x"}}, "pnpm": {{"dlx"}, {"exec"}}, "yarn": {{"dlx"}}, "bun": {{"x"}}, "pipx": {{"run"}}, "uv": {{"tool", "run"}, {"x"}},
+}
+
+// fetched are the arguments after which a server names a package that is fetched.
+func (s server) fetched() (rest []string, ok bool) {
+	name := program(s.command)
+	if name != "pipx" && slices.Contains(runners, name) {
+		return s.args, true
+	}
+	for _, how := range fetchers[name] {
+		if len(s.args) >= len(how) && slices.Equal(s.args[:len(how)], how) {
+			return s.args[len(how):], true
+		}
+	}
+	return nil, false
+}
+
 // unpinned: what is fetched today may be another program tomorrow.
 func unpinned(a *answer, s server) {
-	if !slices.Contains(runners, program(s.command)) {
+	if name := program(s.command); (name == "docker" || name == "podman") && slices.Contains(s.args, "run") {
+		if !slices.ContainsFunc(s.args, func(arg string) bool { return strings.Contains(arg, "@sha256:") }) {
+			a.found(s.at("args"), "server %s: the image is not named with its digest", s.name)
+		}
 		return
 	}
-	for i, arg := range s.args {
-		if strings.HasPrefix(arg, "-") || i > 0 && slices.Contains([]string{"-p", "--python"}, s.args[i-1]) {
+	rest, ok := s.fetched()
+	if !ok {
+		return
+	}
+	for i, arg := range rest {
+		if strings.HasPrefix(arg, "-") || i > 0 && slices.Contains([]string{"-p", "--python"}, rest[i-1]) {
 			continue
 		}
 		if !pinned.MatchString(arg) {
@@ -217,6 +255,42 @@ func unpinned(a *answer, s server) {
 		return
 	}
 	a.found(s.at("args"), "server %s: no package is named", s.name)
+}
+
+// writableServer: whoever may write to the program, to a script that it is given or to the
+// folder that it is started in decides what runs.
+func (h *Host) writableServer(a *answer, s server) {
+	if s.command == "" {
+		return
+	}
+	for key, paths := range map[string][]string{"command": {s.command}, "args": s.args[:min(len(s.args), most)], "cwd": {s.cwd}} {
+		for _, path := range paths {
+			if !filepath.IsAbs(path) {
+				continue
+			}
+			switch why, err := h.othersWrite(path); {
+			case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+			case err != nil:
+				a.cannot(path, err)
+			case why != "" && !h.shared(path):
+				a.found(s.at(key), "server %s: %s", s.name, why)
+			}
+		}
+	}
+}
+
+// shared tells whether a path is a folder for everybody, like /tmp: a server may be told
+// to work in it, but nothing runs from there by that.
+func (h *Host) shared(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && st.IsDir() && st.Mode()&os.ModeSticky != 0
+}
+
+// anyCertificate: who is between host and server answers in its place.
+func anyCertificate(a *answer, s server) {
+	if s.unverified {
+		a.found(s.at("sslVerify"), "server %s: its certificate is not looked at", s.name)
+	}
 }
 
 // serverSecrets: the file, and everybody who reads it, has them.

@@ -28,10 +28,32 @@ var mcpPairs = map[string]pair{
 			s.write(".claude.json", `{"projects":{"/p":{"mcpServers":{"x":{"command":"files"}}}}}`, 0o600)
 		},
 	}},
-	"mcp-shell":       {good: serves(localServer), bad: map[string]func(*scene){"sh": serves(`{"command":"sh","args":["-c","files"]}`), "pipe": serves(`{"command":"/bin/files|tee"}`)}},
-	"mcp-unpinned":    {good: serves(`{"command":"npx","args":["-y","files@1.2.3"]}`), bad: map[string]func(*scene){"none": serves(`{"command":"npx","args":["-y","files"]}`), "latest": serves(`{"command":"uvx","args":["files@latest"]}`), "range": serves(`{"command":"npx","args":["files@^1.2.3"]}`)}},
-	"mcp-secrets":     {good: serves(localServer), bad: map[string]func(*scene){"env": serves(`{"command":"/usr/bin/files","env":{"API_KEY":"a-real-credential-0123456789"}}`), "argument": serves(`{"command":"/usr/bin/files","args":["--token=a-real-credential-0123456789"]}`), "address": serves(`{"url":"https://me:word@mcp.example.com/","headers":{"X":"y"}}`), "header": serves(`{"url":"https://mcp.example.com/","headers":{"Authorization":"Bearer abcdefghijklmnop0123"}}`)}},
-	"mcp-plain-http":  {good: serves(remoteServer), bad: map[string]func(*scene){"http": serves(`{"url":"http://mcp.example.com/","headers":{"Authorization":"${MCP_TOKEN}"}}`)}},
+	"mcp-shell": {good: serves(localServer), bad: map[string]func(*scene){"sh": serves(`{"command":"sh","args":["-c","files"]}`), "pipe": serves(`{"command":"/bin/files|tee"}`)}},
+	"mcp-unpinned": {good: serves(`{"command":"npx","args":["-y","files@1.2.3"]}`), bad: map[string]func(*scene){"none": serves(`{"command":"npx","args":["-y","files"]}`), "latest": serves(`{"command":"uvx","args":["files@latest"]}`), "range": serves(`{"command":"npx","args":["files@^1.2.3"]}`),
+		"windows": serves(`{"command":"C:\\\\npm\\\\npx.cmd","args":["files"]}`), "npm": serves(`{"command":"/usr/bin/npm","args":["exec","files"]}`), "uv": serves(`{"command":"/usr/bin/uv","args":["tool","run","files"]}`),
+		"image": serves(`{"command":"/usr/bin/docker","args":["run","-i","--rm","mcp/files:latest"]}`)}},
+	"mcp-secrets":    {good: serves(localServer), bad: map[string]func(*scene){"env": serves(`{"command":"/usr/bin/files","env":{"API_KEY":"a-real-credential-0123456789"}}`), "argument": serves(`{"command":"/usr/bin/files","args":["--token=a-real-credential-0123456789"]}`), "address": serves(`{"url":"https://me:word@mcp.example.com/","headers":{"X":"y"}}`), "header": serves(`{"url":"https://mcp.example.com/","headers":{"Authorization":"Bearer abcdefghijklmnop0123"}}`)}},
+	"mcp-plain-http": {good: serves(remoteServer), bad: map[string]func(*scene){"http": serves(`{"url":"http://mcp.example.com/","headers":{"Authorization":"${MCP_TOKEN}"}}`)}},
+	"mcp-certificates": {good: serves(remoteServer), bad: map[string]func(*scene){
+		"off":         sets("mcp.servers", map[string]any{"x": map[string]any{"url": "https://mcp.example.com/", "sslVerify": false, "headers": map[string]any{"Authorization": "${MCP_TOKEN}"}}}),
+		"older":       both(legacy, sets("mcp.servers", map[string]any{"x": map[string]any{"url": "https://mcp.example.com/", "ssl_verify": false, "auth": "oauth"}})),
+		"environment": serves(`{"command":"/usr/bin/files","env":{"NODE_TLS_REJECT_UNAUTHORIZED":"0"}}`),
+	}},
+	"mcp-writable": {good: serves(localServer), bad: map[string]func(*scene){
+		"program": func(s *scene) { serves(`{"command":"` + s.write("tools/files", "#!/bin/sh\n", 0o777) + `"}`)(s) },
+		"folder": func(s *scene) {
+			serves(`{"command":"` + s.write("tools/files", "#!/bin/sh\n", 0o700) + `"}`)(s)
+			s.must(os.Chmod(s.path("tools"), 0o777))
+		},
+		"script": func(s *scene) {
+			serves(`{"command":"/usr/bin/node","args":["` + s.write("tools/files.js", "1", 0o666) + `"]}`)(s)
+		},
+		"started in": func(s *scene) {
+			s.must(os.Mkdir(s.path("tools"), 0o700))
+			s.must(os.Chmod(s.path("tools"), 0o777))
+			serves(`{"command":"/usr/bin/node","cwd":"` + s.path("tools") + `"}`)(s)
+		},
+	}},
 	"mcp-remote-auth": {good: serves(remoteServer), bad: map[string]func(*scene){"none": serves(`{"url":"https://mcp.example.com/"}`)}},
 }
 

@@ -86,7 +86,7 @@ var openClawPairs = map[string]pair{
 	"openclaw-contract": {bad: map[string]func(*scene){
 		"upgraded": func(s *scene) { s.install.Contract, s.install.Version = openclaw.Legacy, "2026.7.35" },
 		"downgraded": both(legacy, func(s *scene) {
-			s.install.Contract, s.install.Version, s.install.Release = openclaw.Plugin, "2026.9.6", 202607
+			s.install.Contract, s.install.Version, s.install.Release = openclaw.Plugin, "2026.9.6", 202609
 		}),
 	}},
 	"control-ui":  {bad: map[string]func(*scene){"insecure": sets("gateway.controlUi.allowInsecureAuth", true), "anybody": sets("gateway.controlUi.allowedOrigins", []string{"*"})}},
@@ -260,6 +260,27 @@ func TestHostileConfig(t *testing.T) {
 			if got.Check.Area == AreaOpenClaw && got.Outcome == OK && !strings.Contains(id, "private") && id != "openclaw-contract" && id != "credential-files" {
 				t.Errorf("%s: %s is ok", name, id)
 			}
+		}
+	}
+}
+
+// TestLargeConfig: as many values as a file of its size can have. It is looked at as a
+// whole, or said not to be.
+func TestLargeConfig(t *testing.T) {
+	for name, content := range map[string]string{
+		"numbers": "{bindings: [" + strings.Repeat("1,", 1_000_000) + "]}",
+		"texts":   "{ui: {x: [" + strings.Repeat("'',", 600_000) + "]}}",
+		"objects": "{channels: {telegram: {groups: [" + strings.Repeat("{},", 600_000) + "]}}}",
+		"agents":  "{agents: {list: [" + strings.Repeat("{tools:{}},", 180_000) + "]}}",
+		"words":   "{ui: {x: '" + strings.Repeat("never ", 300_000) + "'}}",
+	} {
+		s := newScene(t)
+		s.write(s.OpenClawConfig, content, 0o600)
+		start := time.Now()
+		Examine(t.Context(), s.Host, Selection{})
+		// About a second; the race detector takes ten times as long over a pattern.
+		if took := time.Since(start); took > longestExamination {
+			t.Errorf("%s: it took %s", name, took)
 		}
 	}
 }

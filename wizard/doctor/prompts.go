@@ -23,17 +23,49 @@ var promptFiles = []string{"AGENTS.md", "SOUL.md", "IDENTITY.md", "USER.md", "TO
 
 // phrase is a pattern of what a prompt should not say, and a name for it.
 type phrase struct {
-	name    string
+	name string
+	// stems are parts of words of which every text that fits has at least one: the pattern,
+	// which is slow, is asked around them alone.
+	stems   []string
 	pattern *regexp.Regexp
+}
+
+// around is how many bytes on each side of a stem belong to the same phrase at most.
+const around = 250
+
+// in tells whether a text has the phrase.
+func (p phrase) in(plain string) bool {
+	var at []int
+	for _, stem := range p.stems {
+		for i := 0; ; {
+			n := strings.Index(plain[i:], stem)
+			if n < 0 {
+				break
+			}
+			at = append(at, i+n)
+			i += n + len(stem)
+		}
+	}
+	slices.Sort(at)
+	for i := 0; i < len(at); {
+		from, to := max(0, at[i]-around), at[i]+around
+		for i++; i < len(at) && at[i]-around <= to; i++ {
+			to = at[i] + around
+		}
+		if p.pattern.MatchString(plain[from:min(to, len(plain))]) {
+			return true
+		}
+	}
+	return false
 }
 
 // refusals take from the model that it may say no. They are matched in small letters, with
 // one blank between words and without invisible characters.
 var refusals = []phrase{
-	{"it is told never to refuse", regexp.MustCompile(`\b(?:never|do not|don't|must not|cannot|can't|may not|you will not) (?:ever )?(?:refuse|decline)\b|\balways comply\b|\bcomply with (?:all|any|every) requests?\b|без отказов|никогда не отказыва|не отказывай|не имеешь права отказ|выполняй (?:любые|все) (?:просьбы|запросы|команды)`)},
-	{"it is told to ignore its instructions", regexp.MustCompile(`\b(?:ignore|disregard|forget|override)\b (?:all |any |your |the |of |these )*(?:previous|prior|above|earlier|safety|system|original)\b[a-z ]{0,20}\b(?:instructions?|prompts?|rules|guidelines|policies)|(?:игнорируй|забудь|отбрось|не учитывай)(?:те)? (?:все |всё |любые |свои )*(?:предыдущие|прежние|прошлые|системные|вышестоящие|исходные) (?:инструкции|указания|правила|сообщения|промпты)`)},
-	{"it is told to have no ethics", regexp.MustCompile(`\b(?:no|without|ignore|free of|free from)\b (?:any |all |your )?(?:ethical|moral|ethics|safety) ?(?:constraints?|guidelines?|limits?|limitations?|restrictions?|rules|boundaries|considerations?|filters?)?\b[^.]{0,3}|(?:без|нет|отбрось|игнорируй)(?: всяких| никаких| любых)? (?:этических|моральных|этики|морали|этические|моральные)`)},
-	{"it is told that nothing restricts it", regexp.MustCompile(`\b(?:bypass|disable|circumvent|turn off) (?:all |any |your |the )?(?:safety|content|moderation|security) (?:filters?|checks?|measures|policies|guardrails)|\bdo anything now\b|\bdan mode\b|\bjailbr(?:eak|oken)\b|\byou (?:have|are under) no (?:restrictions|limits|limitations|rules)\b|\bunrestricted (?:ai|assistant|mode)\b|(?:обходи|отключи|сними)(?:те)? (?:все |любые )?(?:фильтры|ограничения|защиту|запреты)|нет никаких (?:ограничений|запретов)|режим без ограничений`)},
+	{"it is told never to refuse", []string{"refuse", "decline", "comply", "отказ", "выполняй"}, regexp.MustCompile(`\b(?:never|do not|don't|must not|cannot|can't|may not|you will not) (?:ever )?(?:refuse|decline)\b|\balways comply\b|\bcomply with (?:all|any|every) requests?\b|без отказов|никогда не отказыва|не отказывай|не имеешь права отказ|выполняй (?:любые|все) (?:просьбы|запросы|команды)`)},
+	{"it is told to ignore its instructions", []string{"ignore", "disregard", "forget", "override", "игнорируй", "забудь", "отбрось", "не учитывай"}, regexp.MustCompile(`\b(?:ignore|disregard|forget|override)\b (?:all |any |your |the |of |these )*(?:previous|prior|above|earlier|safety|system|original)\b[a-z ]{0,20}\b(?:instructions?|prompts?|rules|guidelines|policies)|(?:игнорируй|забудь|отбрось|не учитывай)(?:те)? (?:все |всё |любые |свои )*(?:предыдущие|прежние|прошлые|системные|вышестоящие|исходные) (?:инструкции|указания|правила|сообщения|промпты)`)},
+	{"it is told to have no ethics", []string{"ethic", "moral", "safety", "этич", "этик", "морал"}, regexp.MustCompile(`\b(?:no|without|ignore|free of|free from)\b (?:any |all |your )?(?:ethical|moral|ethics|safety) ?(?:constraints?|guidelines?|limits?|limitations?|restrictions?|rules|boundaries|considerations?|filters?)?\b[^.]{0,3}|(?:без|нет|отбрось|игнорируй)(?: всяких| никаких| любых)? (?:этических|моральных|этики|морали|этические|моральные)`)},
+	{"it is told that nothing restricts it", []string{"bypass", "disable", "circumvent", "turn off", "do anything now", "dan mode", "jailbr", "restrict", "limits", "limitations", "rules", "обходи", "отключи", "сними", "ограничений", "запретов"}, regexp.MustCompile(`\b(?:bypass|disable|circumvent|turn off) (?:all |any |your |the )?(?:safety|content|moderation|security) (?:filters?|checks?|measures|policies|guardrails)|\bdo anything now\b|\bdan mode\b|\bjailbr(?:eak|oken)\b|\byou (?:have|are under) no (?:restrictions|limits|limitations|rules)\b|\bunrestricted (?:ai|assistant|mode)\b|(?:обходи|отключи|сними)(?:те)? (?:все |любые )?(?:фильтры|ограничения|защиту|запреты)|нет никаких (?:ограничений|запретов)|режим без ограничений`)},
 }
 
 // plainWords is a text as the patterns match it, and whether invisible characters were
@@ -64,16 +96,16 @@ func plainWords(s string) (words string, invisible bool) {
 	return b.String(), invisible
 }
 
-// matching are the names of the phrases that a text has.
-func matching(s string, list []phrase) []string {
-	plain, _ := plainWords(s)
+// matching are the names of the phrases that a text has, and whether it hides characters.
+func matching(s string, list []phrase) (names []string, invisible bool) {
+	plain, invisible := plainWords(s)
 	var out []string
 	for _, p := range list {
-		if p.pattern.MatchString(plain) {
+		if p.in(plain) {
 			out = append(out, p.name)
 		}
 	}
-	return out
+	return out, invisible
 }
 
 // eachPrompt asks of the files of all workspaces that are part of a prompt.
@@ -102,12 +134,14 @@ func antiRefusal(_ context.Context, h *Host, a *answer) {
 			if len(l.value) < shortestPhrase {
 				continue
 			}
-			for _, name := range matching(l.value, refusals) {
+			names, _ := matching(l.value, refusals)
+			for _, name := range names {
 				a.found(c.at(l.path...), name)
 			}
 		}
 		eachPrompt(h, a, c, func(path, content string) {
-			for _, name := range matching(content, refusals) {
+			names, _ := matching(content, refusals)
+			for _, name := range names {
 				a.found(Location{Path: path, Line: lineMatching(content, refusals)}, name)
 			}
 		})
@@ -118,7 +152,7 @@ func antiRefusal(_ context.Context, h *Host, a *answer) {
 // end of a line.
 func lineMatching(content string, list []phrase) int {
 	for i, line := range strings.Split(content, "\n") {
-		if len(line) >= shortestPhrase && len(matching(line, list)) > 0 {
+		if names, _ := matching(line, list); len(names) > 0 {
 			return i + 1
 		}
 	}

@@ -15,6 +15,7 @@ func TestSARIF(t *testing.T) {
 	s := newScene(t)
 	s.breaks("privileged", "it is privileged")
 	says("read_only: true", "read_only: false")(s)
+	s.config("plugins.allow", []string{"cloudru-claude"})
 	s.shakeErr = errUnreachable
 	s.Made.Waivers = []Waiver{{Check: "container-writable", Reason: "the image needs it", Expires: "2026-12-31"}}
 	report := Examine(t.Context(), s.Host, Selection{Skip: []string{"sandbox-mode"}})

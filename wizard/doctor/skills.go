@@ -25,6 +25,8 @@ func skillChecks() []Check {
 		skill("plugin-scripts", Medium, fixAccept, []string{"gap 5", "gap 24"}, pluginScripts, Elevation, SupplyChain, UnsafeShell),
 		skill("content-writable", High, "chmod -R go-w {path}", []string{"gap 6", "gap 8"}, contentWritable, Tampering, SupplyChain),
 		skill("content-links", Medium, "rm {path}", []string{"gap 6"}, contentLinks, Disclosure, Exfiltration),
+		skill("plugins-allow", Medium, "${EDITOR:-vi} {path}", []string{"gap 5"}, pluginsAllow, Elevation, SupplyChain),
+		skill("plugin-places", Medium, "${EDITOR:-vi} {path}", []string{"gap 5", "gap 6"}, pluginPlaces, Tampering, SupplyChain),
 		skill("accepted-file", High, fixAccept, []string{"gap 24", "T-02"}, acceptedFile, Tampering, UnvalidatedInput),
 	}, hardenedChecks(AreaSkills))
 }
@@ -119,4 +121,45 @@ func acceptedFile(_ context.Context, h *Host, a *answer) {
 	if _, err := h.accepted(); err != nil {
 		a.found(Location{Path: h.Made.LockFile}, "%s", reason(err))
 	}
+}
+
+// pluginsAllow: without a list OpenClaw loads whatever lies in its folders. A new list
+// turns off every plugin that is not in it, so it is for the operator to write.
+func pluginsAllow(ctx context.Context, h *Host, a *answer) {
+	aboutConfig(h, a, func(c *config) {
+		a.saw(c.path)
+		if len(c.texts("plugins.allow")) > 0 {
+			return
+		}
+		where := c.at("plugins", "allow")
+		inv := h.inventory(ctx)
+		for _, g := range inv.gaps {
+			a.cannot(g.Where, errors.New(g.Why))
+		}
+		if slices.ContainsFunc(inv.entries, func(e Entry) bool { return e.Kind == kindPlugin && !e.engine }) {
+			a.found(where, "there is no list of plugins that may load, and there are some that are not clawsetup's")
+			return
+		}
+		a.found(where, "there is no list of plugins that may load; there are none but clawsetup's").milder(Info)
+	})
+}
+
+// pluginPlaces: code and prompts from folders that OpenClaw's own rights do not guard.
+func pluginPlaces(_ context.Context, h *Host, a *answer) {
+	aboutConfig(h, a, func(c *config) {
+		known := append([]string{h.openClawDir()}, h.workspaces(c)...)
+		for _, key := range []string{"plugins.load.paths", "skills.load.extraDirs"} {
+			for _, name := range c.texts(key) {
+				a.saw(c.path)
+				path, where := h.expand(name, h.openClawDir()), c.at(strings.Split(key, ".")...)
+				if !slices.ContainsFunc(known, func(dir string) bool { return inside(resolvedPath(path), dir) }) {
+					a.found(where, "%s is outside of OpenClaw's folders", text.Clean(path, 150))
+				} else if why, err := h.othersReach(path); err != nil {
+					a.cannot(path, err)
+				} else if why != "" {
+					a.found(where, "%s", why)
+				}
+			}
+		}
+	})
 }
