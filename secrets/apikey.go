@@ -91,11 +91,12 @@ func checkRune(r rune) error {
 // reduced as reduce does: letters and digits only, lower case, without the
 // prefixes of well-known key formats. I-02
 var sentinels = []string{
-	"apikey", "apikeyhere", "apitoken", "changeme", "changeit", "cloudruapikey", "default", "demo", "dummy", "dummykey",
-	"example", "examplekey", "fake", "fakekey", "foobar", "insertyourkeyhere", "key", "local", "mykey", "myapikey", "nil",
-	"nokey", "nokeyrequired", "none", "notneeded", "notused", "null", "password", "placeholder", "replaceme", "sample",
-	"secret", "secretkey", "sk", "string", "test", "testkey", "testing", "todo", "token", "undefined", "unused",
-	"yourapikey", "yourapikeyhere", "yourcloudruapikey", "yourkey", "yourkeyhere", "yoursecret", "yoursecretkey", "yourtoken",
+	"123456", "12345", "1234", "admin", "anything", "anyvalue",
+	"apikey", "apikeyhere", "apitoken", "changeme", "changeit", "cloudruapikey", "cloudruproxykey", "default", "demo", "dummy", "dummykey",
+	"example", "examplekey", "fake", "fakekey", "foobar", "insertyourkeyhere", "key", "letmein", "local", "mykey", "myapikey", "nil",
+	"nokey", "nokeyrequired", "none", "notarealkey", "notneeded", "notused", "null", "openclaw", "password", "placeholder", "qwerty", "replaceme", "sample",
+	"secret", "secretkey", "sk", "string", "test", "testkey", "testing", "testtoken", "todo", "token", "undefined", "unused",
+	"yourapikey", "yourapikeyhere", "yourcloudruapikey", "yourkey", "yourkeyhere", "yoursecret", "yoursecretkey", "yourtoken", "yourtokenhere",
 }
 
 // sentinelPrefixes open the keys of well-known vendors; longest first.

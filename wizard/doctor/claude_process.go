@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"path/filepath"
 	"slices"
@@ -83,8 +84,9 @@ func agentPermissions(_ context.Context, h *Host, a *answer) {
 }
 
 // agentOrphans: a turn that nobody waits for still asks a model, and is paid. Proven is
-// one that was started for a turn, without a terminal, by this user, whose parent is gone,
-// and that lives longer than any turn may.
+// one that was started for a turn of this set-up, without a terminal, by this user, whose
+// parent is gone, which is no service, and which lives longer than any turn may. Whatever
+// cannot be read proves nothing.
 func agentOrphans(_ context.Context, h *Host, a *answer) {
 	agents, all := h.agents(a)
 	limit := time.Duration(h.turnSeconds()) * time.Second
@@ -99,8 +101,10 @@ func agentOrphans(_ context.Context, h *Host, a *answer) {
 		case p.Age <= limit:
 		case p.UID != h.UID:
 			a.found(where, "it belongs to user %d, and nobody waits for it since %s", p.UID, p.Age.Round(time.Second))
-		case h.service(p) != "":
-			a.found(where, "it was started %s ago, for longer than a turn; the service %s may want it so", p.Age.Round(time.Second), text.Clean(h.service(p), 80))
+		case !h.ownTurn(p):
+			a.found(where, "its parent is gone and it was started %s ago; it is no turn of this set-up, and may be meant so", p.Age.Round(time.Second)).milder(Low)
+		case !h.noService(p):
+			a.found(where, "it was started %s ago, for longer than a turn; it may be a service, and meant so", p.Age.Round(time.Second)).milder(Low)
 		default:
 			a.found(where, "nobody waits for it; it was started %s ago for a turn of %s at most", p.Age.Round(time.Second), limit).
 				repairedBy(Repair{End: &Process{PID: p.PID, Start: p.Start, Program: text.Clean(p.Path, 200)}})
@@ -108,17 +112,31 @@ func agentOrphans(_ context.Context, h *Host, a *answer) {
 	}
 }
 
-// service is the service of the host's manager that a process is part of, when that is
-// none of OpenClaw's: what a service starts is a child of the first process, too, and no
-// orphan. Where the kernel has no such groups, there is no such manager.
-func (h *Host) service(p proc.Process) string {
-	groups, _ := h.Proc.Groups(p.PID)
-	for _, group := range groups {
-		if name := path.Base(group); strings.HasSuffix(name, ".service") && !strings.HasPrefix(name, "user@") && !strings.Contains(name, "openclaw") {
-			return name
-		}
+// ownTurn tells whether a process was started for this set-up: our launcher, and OpenClaw
+// for its own backend, give it our folder of Claude Code. Somebody's own "nohup claude -p"
+// has lost its parent, too.
+func (h *Host) ownTurn(p proc.Process) bool {
+	if h.Made == nil || h.Made.ClaudeDir == "" {
+		return false
 	}
-	return ""
+	env, err := h.Proc.Environ(p.PID)
+	defer clear(env)
+	dir, ok := proc.Variable(env, "CLAUDE_CONFIG_DIR")
+	return err == nil && ok && string(dir) == h.Made.ClaudeDir
+}
+
+// noService tells whether a process is known to be no service of the host's manager but
+// OpenClaw's: what a service starts is a child of the first process, too, and no orphan.
+// Where the kernel has no control groups, there is no such manager.
+func (h *Host) noService(p proc.Process) bool {
+	groups, err := h.Proc.Groups(p.PID)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true
+	}
+	return err == nil && !slices.ContainsFunc(groups, func(group string) bool {
+		name := path.Base(group)
+		return strings.HasSuffix(name, ".service") && !strings.HasPrefix(name, "user@") && !strings.Contains(name, "openclaw")
+	})
 }
 
 // agentAddress: what an agent that runs was sent to, whatever the files say by now.

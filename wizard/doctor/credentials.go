@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/wizard/claude/command"
 	"github.com/clawsetup/clawsetup/wizard/openclaw"
 	"github.com/clawsetup/clawsetup/wizard/text"
@@ -90,17 +91,11 @@ func fromEnvironment(value string) bool {
 	return environmentName.MatchString(strings.TrimPrefix(strings.TrimPrefix(value, "Bearer "), "bearer "))
 }
 
-// sentinels are words that guides put in place of a secret, in small letters.
-var sentinels = []string{
-	"cloudru-proxy-key", "not-a-real-key", "dummy", "dummy-key", "changeme", "change-me", "change_me", "placeholder", "your-api-key", "your_api_key", "yourapikey",
-	"your-api-key-here", "your-token", "your-token-here", "your-secret", "example", "test", "test-key", "test-token", "secret", "password", "token", "apikey", "api-key", "xxx",
-	"xxxx", "sk-dummy", "sk-test", "sk-xxx", "sk-ant-dummy", "any-value", "anything", "fake", "fake-key", "unused", "todo", "replace-me", "replaceme", "12345", "123456",
-	"sk-1234", "openclaw", "admin", "letmein", "qwerty",
-}
-
-// sentinel tells whether a value is such a word.
+// sentinel tells whether a value is a word that guides put in place of a secret. What only
+// names a variable is none.
 func sentinel(value string) bool {
-	return slices.Contains(sentinels, strings.Trim(strings.ToLower(strings.TrimSpace(value)), "<>[]{}\"'"))
+	_, err := secrets.ParseAPIKey([]byte(value))
+	return errors.Is(err, secrets.ErrSentinel) && !fromEnvironment(value)
 }
 
 func plaintext(where home) func(*Host, *answer, *config) {

@@ -95,9 +95,9 @@ func TestEnd(t *testing.T) {
 // TestRealAgent: the kernel's own word on an agent that nobody waits for, with a foreign
 // address, a key and a foreign credential, is enough to find all of it and to end it.
 func TestRealAgent(t *testing.T) {
-	p := orphan(t, "tail", "./claude -f /dev/null -- -p >/dev/null 2>&1 & echo $!",
-		"ANTHROPIC_BASE_URL=https://evil.example", "HARMLESS="+sceneKey, "AWS_SECRET_ACCESS_KEY=q8w7e6r5t4y3u2i1", "OPENCLAW_CLI_BACKEND_LOG_OUTPUT=1")
 	s := newScene(t)
+	p := orphan(t, "tail", "./claude -f /dev/null -- -p >/dev/null 2>&1 & echo $!", "CLAUDE_CONFIG_DIR="+s.Made.ClaudeDir,
+		"ANTHROPIC_BASE_URL=https://evil.example", "HARMLESS="+sceneKey, "AWS_SECRET_ACCESS_KEY=q8w7e6r5t4y3u2i1", "OPENCLAW_CLI_BACKEND_LOG_OUTPUT=1")
 	s.Proc, s.Made.TurnSeconds = proc.Host(), 1
 	time.Sleep(2200 * time.Millisecond)
 	wanted := []string{"agent-orphans", "agent-address", "agent-credentials", "agent-output-log", "key-in-processes"}

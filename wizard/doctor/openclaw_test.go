@@ -155,7 +155,7 @@ var openClawPairs = map[string]pair{
 
 	"gateway-bind":            {bad: map[string]func(*scene){"lan": sets("gateway.bind", "lan")}},
 	"gateway-auth":            {bad: map[string]func(*scene){"none": sets("gateway.auth.mode", "none"), "tailscale": sets("gateway.auth.allowTailscale", true)}},
-	"gateway-token":           {bad: map[string]func(*scene){"in the clear": sets("gateway.auth.token", strings.Repeat("a", 40)), "short": sets("gateway.auth.token", "abcdefgh")}},
+	"gateway-token":           {bad: map[string]func(*scene){"in the clear": sets("gateway.auth.token", "q8w7e6r5t4y3u2i1o0p9a8s7d6f5g4h3j2k1l0z9"), "short": sets("gateway.auth.token", "abcdefgh")}},
 	"gateway-rate-limit":      {bad: map[string]func(*scene){"wide": sets("gateway.auth.rateLimit.maxAttempts", 100000)}},
 	"gateway-tailscale":       {bad: map[string]func(*scene){"funnel": sets("gateway.tailscale.mode", "funnel")}},
 	"gateway-http":            {bad: map[string]func(*scene){"endpoint": sets("gateway.http.endpoints.chatCompletions.enabled", true), "tools": sets("gateway.tools.deny", []string{"exec"}), "allowed": sets("gateway.tools.allow", []string{"exec"})}},

@@ -15,7 +15,7 @@ import (
 func turn(pid, parent int, more ...string) func(*scene) {
 	return func(s *scene) {
 		s.write("proc/uptime", "100000.00 100000.00\n", 0o600)
-		s.process(pid, parent, "/usr/bin/claude", append([]string{"-p", "--output-format", "stream-json"}, more...))
+		s.process(pid, parent, "/usr/bin/claude", append([]string{"-p", "--output-format", "stream-json"}, more...), "CLAUDE_CONFIG_DIR="+s.Made.ClaudeDir)
 	}
 }
 
@@ -62,6 +62,22 @@ func TestOrphanIsProven(t *testing.T) {
 	}{
 		"orphan":      {turn(72, 1), true},
 		"with parent": {waited, false},
+		"somebody's own": {func(s *scene) {
+			turn(72, 1)(s)
+			s.process(72, 1, "/usr/bin/claude", []string{"-p", "--output-format", "stream-json"}, "CLAUDE_CONFIG_DIR=/home/x/.claude")
+		}, false},
+		"a service": {func(s *scene) {
+			turn(72, 1)(s)
+			s.write("proc/72/cgroup", "0::/system.slice/batch.service\n", 0o600)
+		}, false},
+		"of OpenClaw's service": {func(s *scene) {
+			turn(72, 1)(s)
+			s.write("proc/72/cgroup", "0::/user.slice/user-1000.slice/user@1000.service/app.slice/openclaw-gateway.service\n", 0o600)
+		}, true},
+		"unknown groups": {func(s *scene) {
+			turn(72, 1)(s)
+			s.must(os.MkdirAll(s.path("proc/72/cgroup"), 0o700))
+		}, false},
 		"by hand": {func(s *scene) {
 			s.write("proc/uptime", "100000.00 1\n", 0o600)
 			s.process(72, 1, "/usr/bin/claude", nil)
