@@ -1,5 +1,5 @@
 # Each of these works as the only command on a fresh machine with Go.
-.PHONY: build demo test check lint fuzz bench pictures docs release-check
+.PHONY: build demo test check lint fuzz bench vulnerabilities pictures docs release-check
 
 GO ?= go
 
@@ -27,6 +27,10 @@ fuzz:
 bench:
 	@bash .ci/bench
 
+# Weaknesses that are known of what the program is made of. Asks Go's database.
+vulnerabilities:
+	$(GO) tool -modfile=.ci/tools/govulncheck.mod govulncheck ./...
+
 # The pictures of the README, from a run of the demo on a terminal.
 pictures:
 	@mkdir -p .github/pictures
@@ -36,6 +40,6 @@ pictures:
 docs:
 	@bash .ci/docs
 
-# The release of the newest commit: built twice, compared, installed and tried.
+# The release of the newest commit: built twice, compared, signed, installed and tried.
 release-check:
 	@bash .ci/release-check

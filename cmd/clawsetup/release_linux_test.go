@@ -30,8 +30,12 @@ import (
 	"github.com/clawsetup/clawsetup/ui/ptytest"
 )
 
-// dist is the folder that GoReleaser filled; .ci/release-check gives it.
-var dist = flag.String("dist", "", "test the release in this folder, with TestRelease…")
+// What .ci/release-check gives: the folder that GoReleaser filled, and the public half of
+// the key that it signed with.
+var (
+	dist       = flag.String("dist", "", "test the release in this folder, with TestRelease…")
+	signedWith = flag.String("signed-with", "", "the public key of its signature")
+)
 
 // release is what was built.
 type release struct {
