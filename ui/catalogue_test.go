@@ -249,7 +249,7 @@ func scan(t *testing.T) *uses {
 				return err
 			}
 			// The messages of doctor go by the ids of its checks.
-			u.onlyLiterals = strings.Contains(path, "/doctor/")
+			u.onlyLiterals = strings.Contains(filepath.ToSlash(path), "/doctor/")
 			ast.Inspect(f, func(n ast.Node) bool { u.node(files, n); return true })
 			return nil
 		})

@@ -78,7 +78,7 @@ func TestGoldenBrowser(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					r := browse(t, a, Options{Lang: lang}, size[0], size[1])
 					shot := func(name string) {
-						shots[fmt.Sprintf("%s-%dx%d-browser-%s", lang, size[0], size[1], name)] = hash.ReplaceAllString(r.view(), "…")
+						shots[fmt.Sprintf("%s-%dx%d-browser-%s", lang, size[0], size[1], name)] = filepath.ToSlash(hash.ReplaceAllString(r.view(), "…"))
 					}
 					r.typ("jj")
 					shot("1-list")

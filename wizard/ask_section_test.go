@@ -77,7 +77,7 @@ func TestSections(t *testing.T) {
 func TestFallenAnswer(t *testing.T) {
 	h := newHost(t)
 	h.mustInit(nil)
-	must(t, os.Remove(h.path("bin/claude")))
+	must(t, os.Remove(h.claude))
 	s := h.again()
 	for {
 		q, err := s.Next(context.Background())

@@ -30,11 +30,11 @@ func TestInitWritesTheSetup(t *testing.T) {
 				"config/clawsetup/docker-compose.cloudru-proxy.yml", "config/clawsetup/.gitignore",
 				"openclaw/openclaw.json", "openclaw/clawsetup/claude/settings.json", "openclaw/clawsetup/cloudru-claude/index.js",
 			} {
-				if !strings.HasPrefix(tree[name], "-rw------- ") {
+				if !strings.HasPrefix(tree[name], shown("-rw-------")+" ") {
 					t.Errorf("%s: %.20q", name, tree[name])
 				}
 			}
-			if store == "docker" && !strings.HasPrefix(tree["config/clawsetup/secrets/cloudru_api_key"], "-r--r--r-- "+firstKey) {
+			if store == "docker" && !strings.HasPrefix(tree["config/clawsetup/secrets/cloudru_api_key"], shown("-r--r--r--")+" "+firstKey) {
 				t.Errorf("the key file: %.20q", tree["config/clawsetup/secrets/cloudru_api_key"])
 			}
 			if store == "keyring" && (h.keyring.items[secrets.APIKey] != firstKey || tree["config/clawsetup/secrets/cloudru_api_key"] != "") {

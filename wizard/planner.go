@@ -69,7 +69,7 @@ func (p *planner) file(path string, after []byte, c Change) error {
 	c.Path, c.Before = path, before
 	c.After = files.File{}
 	if after != nil {
-		c.After = files.File{Exists: true, Mode: cmp.Or(c.mode, private), Data: after}
+		c.After = files.File{Exists: true, Mode: files.KeptMode(cmp.Or(c.mode, private)), Data: after}
 	}
 	if c.Before.Exists == c.After.Exists && c.Before.Mode == c.After.Mode && bytes.Equal(before.Data, after) {
 		return nil

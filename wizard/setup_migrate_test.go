@@ -30,7 +30,7 @@ func oldSetups(t testing.TB) map[string][]byte {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out[filepath.Base(p)] = b
+		out[filepath.Base(p)] = []byte(here(string(b)))
 	}
 	return out
 }

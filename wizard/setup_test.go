@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +15,7 @@ import (
 
 const digest = "sha256:9f2c41aa07d39f2c41aa07d39f2c41aa07d39f2c41aa07d39f2c41aa07d39f2c"
 
-const goodSetup = `version: 1
+var goodSetup = here(`version: 1
 api:
   base: https://foundation-models.api.cloud.ru/v1
 key:
@@ -34,7 +35,15 @@ image:
 port: 8082
 openclaw: {mode: auto, config: /home/anna/.openclaw/openclaw.json}
 claude: {path: /usr/local/bin/claude}
-`
+`)
+
+// here is the setup.yaml with paths that are absolute on this system.
+func here(setup string) string {
+	if runtime.GOOS != "windows" {
+		return setup
+	}
+	return strings.NewReplacer(": /home/", ": C:/home/", ": /usr/", ": C:/usr/").Replace(setup)
+}
 
 func TestParseSetup(t *testing.T) {
 	s, err := wizard.ParseSetup([]byte(goodSetup))
@@ -63,7 +72,7 @@ func TestParseSetupRefuses(t *testing.T) {
 		"bad store":      {replace("store: docker", "store: floppy"), "neither"},
 		"bad port":       {replace("8082", "99999"), "port"},
 		"bad date":       {replace("2026-11-22", "yesterday"), "date"},
-		"relative path":  {replace("/usr/local/bin/claude", "bin/claude"), "absolute"},
+		"relative path":  {replace(here(": /usr/local/bin/claude"), ": bin/claude"), "absolute"},
 		"escape":         {replace("label: ops", `label: "\e[2J"`), "control"},
 		"huge":           {strings.Repeat("#", 300<<10), "too large"},
 		"retention":      {replace("claude: {", "claude: {retention_days: 9999, "), "retention"},

@@ -15,6 +15,7 @@ import (
 	"github.com/clawsetup/clawsetup/templates"
 	"github.com/clawsetup/clawsetup/wizard/compose"
 	"github.com/clawsetup/clawsetup/wizard/engine"
+	"github.com/clawsetup/clawsetup/wizard/files"
 	"github.com/clawsetup/clawsetup/wizard/proof"
 )
 
@@ -61,7 +62,7 @@ func (w *Wizard) expose(path string, value secrets.Secret) error {
 	b := value.Expose()
 	defer clear(b)
 	now, err := w.Disk.Read(path, largestFile)
-	if err == nil && now.Exists && now.Mode == exposed && bytes.Equal(now.Data, b) {
+	if err == nil && now.Exists && now.Mode == files.KeptMode(exposed) && bytes.Equal(now.Data, b) {
 		return nil
 	}
 	return w.Disk.WriteFile(path, b, exposed)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -33,6 +34,7 @@ type host struct {
 	*wizard.Wizard
 	t        *testing.T
 	home     string
+	claude   string
 	cloud    *cloudrutest.Server
 	api      string
 	registry *imagetest.Registry
@@ -57,10 +59,21 @@ func newHost(t *testing.T) *host {
 	h.image, err = h.registry.PushProxy("legard/claude-code-proxy", "latest", imagetest.ProxyOptions{})
 	must(t, err)
 	must(t, os.MkdirAll(filepath.Join(home, "bin"), 0o700))
-	must(t, os.WriteFile(h.path("bin/claude"), []byte("#!/bin/sh\necho '2.1.330 (Claude Code)'\n"), 0o700))
+	h.claude = fakeClaude(t, h.path("bin/claude"))
 	h.Wizard = h.wizard(&files.Disk{})
 	h.port = freePort(t)
 	return h
+}
+
+// fakeClaude is a program that knows its version, and where it is.
+func fakeClaude(t *testing.T, path string) string {
+	t.Helper()
+	script := "#!/bin/sh\necho '2.1.330 (Claude Code)'\n"
+	if runtime.GOOS == "windows" {
+		path, script = path+".cmd", "@echo 2.1.330 (Claude Code)\r\n"
+	}
+	must(t, os.WriteFile(path, []byte(script), 0o700))
+	return path
 }
 
 // freePort is one that nobody listens on just now.
@@ -80,7 +93,7 @@ func (h *host) wizard(disk *files.Disk) *wizard.Wizard {
 		Paths: wizard.Paths{
 			Config: h.path("config/clawsetup"), State: h.path("state/clawsetup"), Runtime: h.path("run/clawsetup"), Home: h.home,
 		},
-		Disk: disk, Version: "test", Executable: h.path("bin/claude"), Keyring: h.keyring, Keychain: image.Anonymous,
+		Disk: disk, Version: "test", Executable: h.claude, Keyring: h.keyring, Keychain: image.Anonymous,
 		Programs: wizard.Programs{
 			OpenClaw: func(context.Context) (openclaw.Install, error) { return openclaw.Install{}, openclaw.ErrNotInstalled },
 			Claude:   claude.Find,
@@ -100,7 +113,7 @@ func (h *host) given(values map[string]string) wizard.Given {
 	g := wizard.Given{
 		Key: secrets.New([]byte(firstKey)), AllowPrivate: true, TrustFirstUse: true,
 		Values: map[string]string{
-			"api-base": h.api, "image": h.image.Reference, "claude": h.path("bin/claude"), "store": "docker", "port": h.port,
+			"api-base": h.api, "image": h.image.Reference, "claude": h.claude, "store": "docker", "port": h.port,
 			"openclaw-config": h.path("openclaw/openclaw.json"),
 		},
 	}
@@ -163,10 +176,18 @@ func (h *host) tree() map[string]string {
 			return err
 		}
 		b, err := os.ReadFile(path)
-		out[strings.TrimPrefix(path, h.home+"/")] = st.Mode().String() + " " + string(b)
+		out[filepath.ToSlash(strings.TrimPrefix(path, h.home+string(filepath.Separator)))] = st.Mode().String() + " " + string(b)
 		return err
 	}))
 	return out
+}
+
+// shown is what this system says of a file that was given that mode.
+func shown(mode string) string {
+	if runtime.GOOS == "windows" {
+		return "-rw-rw-rw-"
+	}
+	return mode
 }
 
 func (h *host) verify() {

@@ -87,7 +87,7 @@ func (d *Disk) Read(path string, limit int64) (File, error) {
 	if int64(len(data)) > limit {
 		return File{}, refuse(path, fmt.Errorf("%w: it grew past %d bytes while it was read", ErrTooLarge, limit))
 	}
-	return File{Exists: true, Mode: st.Mode().Perm(), Data: data}, nil
+	return File{Exists: true, Mode: KeptMode(st.Mode()), Data: data}, nil
 }
 
 // ReadFile is Read for callers to whom a missing file is an error

@@ -15,6 +15,9 @@ const (
 	permissionsMeanSomething = true
 )
 
+// KeptMode is what this system keeps of the permissions that a file is given: all.
+func KeptMode(mode fs.FileMode) fs.FileMode { return mode.Perm() }
+
 // openNoFollow never waits: O_NONBLOCK lets a fifo open, to be refused by its
 // type.
 func openNoFollow(path string) (*os.File, error) {

@@ -14,6 +14,10 @@ const (
 	permissionsMeanSomething = false
 )
 
+// KeptMode is what this system keeps of the permissions that a file is given. Windows
+// keeps none: a file of ours is as private as the profile that it is in.
+func KeptMode(fs.FileMode) fs.FileMode { return 0o600 }
+
 func openNoFollow(path string) (*os.File, error) {
 	st, err := os.Lstat(path)
 	if err != nil {

@@ -79,7 +79,7 @@ func (d *Disk) fill(f *os.File, data []byte, mode fs.FileMode) error {
 	if _, err := f.Write(data); err != nil {
 		return err
 	}
-	if err := f.Chmod(mode); err != nil && permissionsMeanSomething {
+	if err := f.Chmod(KeptMode(mode)); err != nil && permissionsMeanSomething {
 		return err
 	}
 	if err := d.step("sync", f.Name()); err != nil {

@@ -1,14 +1,14 @@
 package journal
 
 import (
-	"io/fs"
 	"os"
+
+	"golang.org/x/term"
 )
 
 // terminal says only whether f is a console: they have no names.
 func terminal(f *os.File) string {
-	st, err := f.Stat()
-	if err != nil || st.Mode()&fs.ModeCharDevice == 0 {
+	if !term.IsTerminal(int(f.Fd())) {
 		return ""
 	}
 	return "console"

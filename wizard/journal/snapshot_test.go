@@ -47,7 +47,7 @@ func TestSnapshots(t *testing.T) {
 		}
 	}
 	for path, want := range map[string]os.FileMode{"snapshots": 0o700 | os.ModeDir, "snapshots/" + s.id(nil): 0o600} {
-		if st, err := os.Stat(filepath.Join(dir, path)); err != nil || st.Mode() != want {
+		if st, err := os.Stat(filepath.Join(dir, path)); err != nil || st.Mode() != shown(want) {
 			t.Errorf("%s: %v %v", path, st.Mode(), err)
 		}
 	}

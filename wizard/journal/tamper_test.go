@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -446,7 +447,9 @@ func TestForeignPlacesAreRefused(t *testing.T) {
 	if err := os.Rename(f.path(), elsewhere); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(elsewhere, f.path()); err != nil {
+	if err := os.Symlink(elsewhere, f.path()); err != nil && runtime.GOOS == "windows" {
+		t.Skip("this account may make no links: ", err)
+	} else if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := f.open(); !errors.Is(err, files.ErrSymlink) {
