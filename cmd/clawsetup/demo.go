@@ -38,7 +38,7 @@ func (a *app) demoCommand(u *ui.UI) *cobra.Command {
 
 // runDemo is init in a scratch home, against simulators of cloud.ru and of a
 // registry in this process. With a terminal the operator answers.
-func (a *app) runDemo(ctx context.Context, keep bool) (err error) {
+func (a *app) runDemo(ctx context.Context, keep bool) error {
 	u := a.ui(ui.Options{})
 	if u.Mode() != ui.FullScreen {
 		u = a.ui(ui.Options{Yes: true})
@@ -47,9 +47,21 @@ func (a *app) runDemo(ctx context.Context, keep bool) (err error) {
 	if err != nil {
 		return fmt.Errorf("making the scratch home: %w", err)
 	}
-	if !keep {
-		defer func() { err = errors.Join(err, os.RemoveAll(home)) }()
+	err = a.playDemo(ctx, u, home)
+	if keep {
+		u.Line("demo.kept", home)
+		return err
 	}
+	if left := os.RemoveAll(home); left != nil {
+		return errors.Join(err, fmt.Errorf("removing the scratch folder %s: %w", home, left))
+	}
+	if err == nil {
+		u.Line("demo.removed", home)
+	}
+	return err
+}
+
+func (a *app) playDemo(ctx context.Context, u *ui.UI, home string) error {
 	stage, err := newStage(home) //nolint:contextcheck // the simulators live as long as the stage, close ends them
 	if err != nil {
 		return err
@@ -67,7 +79,7 @@ func (a *app) runDemo(ctx context.Context, keep bool) (err error) {
 	if _, _, err := u.Run(ctx, demoSession{s}, "demo"); err != nil {
 		return err
 	}
-	return a.listDemo(u, home, keep)
+	return a.listDemo(u, home)
 }
 
 // demoSession ends with the set-up: there is nothing to start in a demo.
@@ -200,8 +212,8 @@ func (noKeyring) Delete(context.Context, string) error              { return err
 func (noKeyring) Reachable(context.Context) error                   { return errDemoKeyring }
 func (noKeyring) Probe(context.Context) error                       { return errDemoKeyring }
 
-// listDemo prints what was written, and removes it unless it is kept.
-func (a *app) listDemo(u *ui.UI, home string, keep bool) error {
+// listDemo prints what was written.
+func (a *app) listDemo(u *ui.UI, home string) error {
 	u.Line("demo.files")
 	err := filepath.WalkDir(home, func(path string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
@@ -217,11 +229,6 @@ func (a *app) listDemo(u *ui.UI, home string, keep bool) error {
 	})
 	if err != nil {
 		return fmt.Errorf("listing %s: %w", home, err)
-	}
-	if keep {
-		u.Line("demo.kept", home)
-	} else {
-		u.Line("demo.removed", home)
 	}
 	return nil
 }

@@ -133,6 +133,7 @@ func TestReleaseImage(t *testing.T) {
 		t.Error("the same programs gave another digest")
 	}
 	docker := func(args ...string) string { return must(t, append([]string{"docker", "--host", engine}, args...)...) }
+	docker("pull", "--quiet", ref)
 	var b build
 	check(t, json.Unmarshal([]byte(docker("run", "--rm", "--network=none", "--read-only", "--cap-drop=ALL", ref, "version", "--json")), &b))
 	if b.OS != "linux" || b.Arch != runtime.GOARCH || !strings.HasPrefix(b.Version, "v") {
