@@ -43,6 +43,24 @@ func TestReleaseSignature(t *testing.T) {
 	}
 }
 
+// What a release says is what the changelog says of its version, and nothing of others;
+// a version without a date has no release.
+func TestReleaseNotes(t *testing.T) {
+	parts, err := filepath.Abs(filepath.Join("..", "..", ".ci", "release-parts"))
+	check(t, err)
+	dir := t.TempDir()
+	check(t, os.WriteFile(filepath.Join(dir, "CHANGELOG.md"), []byte("# Changelog\n\n## [Unreleased]\n\n- later\n\n## [1.10.0] - 2026-12-02\n\n### Added\n\n- ten\n\n"+
+		"## [1.1.0] - 2026-12-01\n\n- one\n\n## [1.0.0]\n\n- undated\n\n## [0.9.0] - 2026-11-30\n\n[1.1.0]: https://example.test/\n"), 0o600))
+	for tag, want := range map[string]string{"v1.10.0": "### Added\n\n- ten", "v1.1.0": "- one", "v1.0.0": "", "v0.9.0": "", "v1.1": "", "v2.0.0": ""} {
+		c := exec.Command("bash", "-euc", `. "$1"; release_notes "$2"`, "notes", parts, tag)
+		c.Dir = dir
+		out, err := c.Output()
+		if got := strings.TrimSpace(string(out)); (err == nil) != (want != "") || err == nil && got != want {
+			t.Errorf("%s: %q, %v", tag, got, err)
+		}
+	}
+}
+
 // bom is what of a CycloneDX document is looked at.
 type bom struct {
 	BOMFormat string
