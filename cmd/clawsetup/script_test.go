@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -444,12 +445,15 @@ func cmdMake(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
+// unusedPort is none of those that the system gives to who asks for any: a simulator that
+// starts later would get it.
 func unusedPort() (string, error) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	for range 100 {
+		port := strconv.Itoa(20000 + mathrand.IntN(12000))
+		l, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", port))
+		if err == nil {
+			return port, l.Close()
+		}
 	}
-	defer func() { _ = l.Close() }()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	return port, err
+	return "", errors.New("no unused port in 100 tries")
 }
