@@ -128,6 +128,6 @@ func random(what string, encode func([]byte) []byte) (Secret, error) {
 }
 
 // IsToken tells whether s has the form of what NewToken draws.
-func IsToken(s Secret) bool { return tokenForm.Match(s.Expose()) }
+func IsToken(s Secret) bool { return tokenForm().Match(s.Expose()) }
 
-var tokenForm = regexp.MustCompile(`^cst_[A-Za-z0-9_-]{43}$`)
+var tokenForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^cst_[A-Za-z0-9_-]{43}$`) })

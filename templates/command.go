@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // longestCommand bounds an image's own command, in bytes of all its words.
@@ -104,7 +105,7 @@ func withoutUV(script, workingDir string) ([]string, error) {
 	return []string{path.Join(workingDir, ".venv/bin/python"), script}, nil
 }
 
-var pythonName = regexp.MustCompile(`^python(3(\.[0-9]+)?)?$`)
+var pythonName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^python(3(\.[0-9]+)?)?$`) })
 
 // healthCommand asks GET /health with the interpreter that the container runs
 // anyway, because images rarely have curl; nil when the command names no Python.
@@ -112,7 +113,7 @@ var pythonName = regexp.MustCompile(`^python(3(\.[0-9]+)?)?$`)
 // asks /test-connection: that makes a paid call to cloud.ru. A Python image without
 // the standard library does not exist; -I and -S keep foreign modules out.
 func healthCommand(argv []string) []string {
-	if len(argv) == 0 || !pythonName.MatchString(path.Base(argv[0])) {
+	if len(argv) == 0 || !pythonName().MatchString(path.Base(argv[0])) {
 		return nil
 	}
 	return []string{"CMD", argv[0], "-I", "-S", "-c",

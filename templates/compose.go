@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"text/template"
 	"time"
 )
@@ -96,9 +97,12 @@ type Gateway struct {
 //go:embed compose.yaml.tmpl
 var composeText string
 
-var composeTemplate = template.Must(template.New("compose").Funcs(template.FuncMap{
-	"q": quoteCompose, "list": quoteList, "script": quoteScript, "decimal": decimal,
-}).Parse(composeText))
+// composeTemplate is parsed when it is needed: a start of the program does not pay for it.
+var composeTemplate = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("compose").Funcs(template.FuncMap{
+		"q": quoteCompose, "list": quoteList, "script": quoteScript, "decimal": decimal,
+	}).Parse(composeText))
+})
 
 // ComposeFile renders docker-compose.cloudru-proxy.yml. The file takes BIG_MODEL,
 // MIDDLE_MODEL and SMALL_MODEL from .env beside it and refuses to start without
@@ -113,7 +117,7 @@ func ComposeFile(c Compose) ([]byte, error) {
 		return nil, fmt.Errorf("rendering the compose file: %w", err)
 	}
 	var b bytes.Buffer
-	if err := composeTemplate.Execute(&b, values); err != nil {
+	if err := composeTemplate().Execute(&b, values); err != nil {
 		return nil, fmt.Errorf("rendering the compose file: %w", err)
 	}
 	return b.Bytes(), nil
@@ -210,13 +214,15 @@ func (c Compose) withDefaults() Compose {
 }
 
 var (
-	projectName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
+	projectName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`) })
 	// pinned is deliberately narrower than a reference: the digest is required and
 	// the registry checks the rest.
-	pinned  = regexp.MustCompile(`^[A-Za-z0-9\[][A-Za-z0-9._:/\[\]-]{0,400}@sha256:[0-9a-f]{64}$`)
-	ids     = regexp.MustCompile(`^(0|[1-9][0-9]{0,9}):(0|[1-9][0-9]{0,9})$`)
-	imageID = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
-	profile = regexp.MustCompile(`^\./[A-Za-z0-9._-]{1,100}$`)
+	pinned = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[A-Za-z0-9\[][A-Za-z0-9._:/\[\]-]{0,400}@sha256:[0-9a-f]{64}$`)
+	})
+	ids     = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(0|[1-9][0-9]{0,9}):(0|[1-9][0-9]{0,9})$`) })
+	imageID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^sha256:[0-9a-f]{64}$`) })
+	profile = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\./[A-Za-z0-9._-]{1,100}$`) })
 )
 
 func isRoot(runAs string) bool { return strings.HasPrefix(runAs, "0:") }
@@ -225,11 +231,11 @@ func isRoot(runAs string) bool { return strings.HasPrefix(runAs, "0:") }
 // could hold a credential.
 func (c Compose) check() error {
 	switch {
-	case !projectName.MatchString(c.Project):
+	case !projectName().MatchString(c.Project):
 		return fmt.Errorf("the project name: %w: want lower-case letters, digits, - and _", ErrValue)
-	case !pinned.MatchString(c.Image):
+	case !pinned().MatchString(c.Image):
 		return fmt.Errorf("the image: %w: want repository@sha256:… (S-03)", ErrValue)
-	case !ids.MatchString(c.RunAs):
+	case !ids().MatchString(c.RunAs):
 		return fmt.Errorf("the user: %w: want uid:gid in numbers (E-01)", ErrValue)
 	case isRoot(c.RunAs) && !c.AllowRoot:
 		return fmt.Errorf("the user: %w: root, and the set-up does not allow it (E-01)", ErrValue)
@@ -237,9 +243,9 @@ func (c Compose) check() error {
 		return fmt.Errorf("the port %d: %w: want 1 to 65535", c.Port, ErrValue)
 	case !filepath.IsAbs(c.SecretsDir):
 		return fmt.Errorf("the secrets folder: %w: not an absolute path", ErrValue)
-	case !profile.MatchString(c.SeccompFile):
+	case !profile().MatchString(c.SeccompFile):
 		return fmt.Errorf("the seccomp profile: %w: want ./ and a file name", ErrValue)
-	case c.Gateway != nil && !imageID.MatchString(c.Gateway.Image):
+	case c.Gateway != nil && !imageID().MatchString(c.Gateway.Image):
 		return fmt.Errorf("the gateway's image: %w: want its id, sha256:… (S-03)", ErrValue)
 	case c.Writable && !c.Alone:
 		return fmt.Errorf("the root file system: %w: writable outside of a trial (E-01)", ErrValue)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // Env is the model mapping: which model of cloud.ru answers for each of Claude
@@ -14,7 +15,7 @@ type Env struct {
 
 // modelID is what every reader of .env (compose, a shell, docker run --env-file)
 // takes literally without quotes.
-var modelID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@+,~=-]{0,255}$`)
+var modelID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@+,~=-]{0,255}$`) })
 
 const envHeader = `# Written by clawsetup; "clawsetup init" shows edits and takes them back (T-02). Model mapping only, never a secret.
 # A variable of the same name in the shell that runs docker compose wins over this file.
@@ -26,7 +27,7 @@ func EnvFile(e Env) ([]byte, error) {
 	var b strings.Builder
 	b.WriteString(envHeader)
 	for _, m := range []struct{ name, id string }{{"BIG_MODEL", e.Big}, {"MIDDLE_MODEL", e.Middle}, {"SMALL_MODEL", e.Small}} {
-		if !modelID.MatchString(m.id) {
+		if !modelID().MatchString(m.id) {
 			return nil, fmt.Errorf("rendering .env: %s: %w: a model id is letters, digits and ._:/@+,~=-, at most 256", m.name, ErrValue)
 		}
 		b.WriteString(m.name + "=" + m.id + "\n")

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Limits of the gateway's container: it copies bytes.
@@ -58,12 +59,12 @@ func IsLaunched(entrypoint []string) bool {
 
 const longestTmpfs = 200
 
-var tmpfsPath = regexp.MustCompile(`^(/[A-Za-z0-9._@+-]+)+$`)
+var tmpfsPath = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(/[A-Za-z0-9._@+-]+)+$`) })
 
 // CheckTmpfs refuses a path that cannot become a temporary file system: one that is not
 // plain and absolute, or that would hide what the container lives from.
 func CheckTmpfs(p string) error {
-	if len(p) > longestTmpfs || !tmpfsPath.MatchString(p) || path.Clean(p) != p {
+	if len(p) > longestTmpfs || !tmpfsPath().MatchString(p) || path.Clean(p) != p {
 		return fmt.Errorf("the temporary folder: %w: not a plain absolute path", ErrValue)
 	}
 	for _, taken := range []string{"/tmp", "/run/secrets", "/run", LauncherPath, "/proc", "/sys", "/dev", "/bin", "/sbin", "/lib", "/lib64", "/usr", "/etc"} {

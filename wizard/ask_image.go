@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/clawsetup/clawsetup/wizard/image"
@@ -182,7 +181,7 @@ func (w *Wizard) imageNotes(img image.Image) []Note {
 // userState: whether the image survives another user than its own is not known before
 // it runs.
 func userState(img image.Image) State {
-	if numericUser.MatchString(img.User) {
+	if numericUser().MatchString(img.User) {
 		return OK
 	}
 	return NotChecked
@@ -217,7 +216,7 @@ func isRoot(user string) bool {
 // runAs is the user of the container (E-01): the image's own when it names one
 // other than root by number, or else ours, which the image may or may not survive.
 func (w *Wizard) runAs(img image.Image) string {
-	if isRoot(img.User) || !numericUser.MatchString(img.User) {
+	if isRoot(img.User) || !numericUser().MatchString(img.User) {
 		return w.ContainerUser
 	}
 	uid, gid, both := strings.Cut(img.User, ":")
@@ -228,4 +227,4 @@ func (w *Wizard) runAs(img image.Image) string {
 }
 
 // numericUser is a user that means the same without the image's file system.
-var numericUser = regexp.MustCompile(`^[0-9]{1,9}(:[0-9]{1,9})?$`)
+var numericUser = text.Pattern(`^[0-9]{1,9}(:[0-9]{1,9})?$`)

@@ -1,7 +1,6 @@
 package wizard
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/clawsetup/clawsetup/wizard/openclaw/json5"
@@ -12,24 +11,24 @@ import (
 const hidden = `"[hidden]"`
 
 // credentialName matches the name of a setting whose value is a secret (A4).
-var credentialName = regexp.MustCompile(`(?i)token|secret|passw|passphrase|api_?key|credential|bearer|auth_?key|private_?key|headers`)
+var credentialName = text.Pattern(`(?i)token|secret|passw|passphrase|api_?key|credential|bearer|auth_?key|private_?key|headers`)
 
 // credential matches such a setting with its value on one line, in JSON, JSON5, YAML
 // and .env files; quoted values and bare ones.
-var credential = regexp.MustCompile(`(?i)(["']?[\w.-]*(?:token|secret|passw|passphrase|api_?key|credential|bearer|auth_?key|private_?key)[\w.-]*["']?\s*[:=]\s*)("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^\s,{}\[\]"'\\][^\s,{}\[\]"']*)`)
+var credential = text.Pattern(`(?i)(["']?[\w.-]*(?:token|secret|passw|passphrase|api_?key|credential|bearer|auth_?key|private_?key)[\w.-]*["']?\s*[:=]\s*)("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^\s,{}\[\]"'\\][^\s,{}\[\]"']*)`)
 
 // harmless matches what cannot be a secret: switches, short numbers, nothing.
-var harmless = regexp.MustCompile(`^(?:true|false|null|["']?\d{1,9}["']?|""|''|\||>)$`)
+var harmless = text.Pattern(`^(?:true|false|null|["']?\d{1,9}["']?|""|''|\||>)$`)
 
 // publicNames look like credentials, but hold none: "secrets" is where OpenClaw
 // says who serves them.
-var publicNames = regexp.MustCompile(`(?i)apiKeyHelper|max_?tokens|^secrets$`)
+var publicNames = text.Pattern(`(?i)apiKeyHelper|max_?tokens|^secrets$`)
 
 // Redact hides the values of credential-like settings in one line of text.
 func Redact(line string) string {
-	return credential.ReplaceAllStringFunc(line, func(m string) string {
-		g := credential.FindStringSubmatch(m)
-		if harmless.MatchString(g[2]) || publicNames.MatchString(g[1]) {
+	return credential().ReplaceAllStringFunc(line, func(m string) string {
+		g := credential().FindStringSubmatch(m)
+		if harmless().MatchString(g[2]) || publicNames().MatchString(g[1]) {
 			return m
 		}
 		return g[1] + hidden
@@ -37,7 +36,7 @@ func Redact(line string) string {
 }
 
 // userInfo is a name and password inside of an address.
-var userInfo = regexp.MustCompile(`://[^/\s"'@]*:[^/\s"'@]*@`)
+var userInfo = text.Pattern(`://[^/\s"'@]*:[^/\s"'@]*@`)
 
 // shortestSecret is the length from which on a value is worth hiding wherever it
 // stands; shorter ones would hide half of the file.
@@ -73,14 +72,14 @@ func (r *redactor) collect(v any, secret bool) {
 		for _, x := range v {
 			r.collect(x, secret || named)
 			arg, _ := x.(string)
-			named = strings.HasPrefix(arg, "-") && credentialName.MatchString(arg)
+			named = strings.HasPrefix(arg, "-") && credentialName().MatchString(arg)
 		}
 	case map[string]any:
 		if _, ref := v["source"]; ref && v["provider"] != nil {
 			return
 		}
 		for name, x := range v {
-			r.collect(x, (secret || credentialName.MatchString(name)) && !publicNames.MatchString(name))
+			r.collect(x, (secret || credentialName().MatchString(name)) && !publicNames().MatchString(name))
 		}
 	}
 }
@@ -94,5 +93,5 @@ func (r redactor) line(s string) string {
 	for _, v := range r.values {
 		out = strings.ReplaceAll(out, v, "[hidden]")
 	}
-	return indent + text.Clean(userInfo.ReplaceAllString(out, "://[hidden]@"), widestLine)
+	return indent + text.Clean(userInfo().ReplaceAllString(out, "://[hidden]@"), widestLine)
 }

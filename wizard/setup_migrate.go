@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
 
@@ -40,7 +39,7 @@ type firstLook struct {
 }
 
 // released matches the version of a program that can be installed.
-var released = regexp.MustCompile(`^v?\d{1,5}\.\d{1,5}\.\d{1,5}(-[0-9A-Za-z.-]{1,40})?$`)
+var released = text.Pattern(`^v?\d{1,5}\.\d{1,5}\.\d{1,5}(-[0-9A-Za-z.-]{1,40})?$`)
 
 // newer refuses a file of a version that this program does not know, and says which one
 // does.
@@ -49,7 +48,7 @@ func (l firstLook) newer() error {
 		return nil
 	}
 	err := fmt.Errorf("%w: version %d, this one knows %d", ErrNewerSetup, l.Version, SetupVersion)
-	if released.MatchString(l.WrittenBy) {
+	if released().MatchString(l.WrittenBy) {
 		return hint.With(err, "newer-setup-version", l.WrittenBy)
 	}
 	return hint.With(err, "newer-setup")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -119,8 +118,8 @@ func sandbox(_ context.Context, h *Host, a *answer) {
 // broadRule matches a rule that allows a tool that acts, or reads, whatever it is told;
 // anyProgram one that allows a program which itself runs anything.
 var (
-	broadRule  = regexp.MustCompile(`(?i)^(?:\*|mcp__(?:[\w-]*__)?\*|(?:Bash|PowerShell|Write|Edit|MultiEdit|NotebookEdit|Read|WebFetch|Agent|Task|Skill)(?:\(\s*(?:[:*/~]|domain:\*)*\s*\))?)$`)
-	anyProgram = regexp.MustCompile(`(?i)^(?:Bash|PowerShell)\(\s*(?:\S*/)?(?:sh|bash|zsh|dash|fish|env|sudo|su|doas|eval|exec|xargs|find|python[\d.]*|node|deno|bun|npx|perl|ruby|php|curl|wget|ssh|nc|ncat|socat|docker|podman|pwsh)(?:\s+-\w+)*(?:\s*:\*|\s+\*)\s*\)$`)
+	broadRule  = text.Pattern(`(?i)^(?:\*|mcp__(?:[\w-]*__)?\*|(?:Bash|PowerShell|Write|Edit|MultiEdit|NotebookEdit|Read|WebFetch|Agent|Task|Skill)(?:\(\s*(?:[:*/~]|domain:\*)*\s*\))?)$`)
+	anyProgram = text.Pattern(`(?i)^(?:Bash|PowerShell)\(\s*(?:\S*/)?(?:sh|bash|zsh|dash|fish|env|sudo|su|doas|eval|exec|xargs|find|python[\d.]*|node|deno|bun|npx|perl|ruby|php|curl|wget|ssh|nc|ncat|socat|docker|podman|pwsh)(?:\s+-\w+)*(?:\s*:\*|\s+\*)\s*\)$`)
 )
 
 // allowRules: a rule is shown by its tool alone, for Claude Code writes down whole
@@ -135,9 +134,9 @@ func allowRules(_ context.Context, h *Host, a *answer) {
 			for _, rule := range f.texts(key...) {
 				tool, _, _ := strings.Cut(rule, "(")
 				switch {
-				case broadRule.MatchString(strings.TrimSpace(rule)):
+				case broadRule().MatchString(strings.TrimSpace(rule)):
 					a.found(f.at(key...), "%s is allowed whatever it is told to do", text.Clean(tool, 60))
-				case anyProgram.MatchString(strings.TrimSpace(rule)):
+				case anyProgram().MatchString(strings.TrimSpace(rule)):
 					a.found(f.at(key...), "%s is allowed with a program that runs anything it is told to", text.Clean(tool, 60))
 				}
 			}

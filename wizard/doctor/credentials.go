@@ -8,7 +8,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -73,7 +72,7 @@ func credentialName(key string) bool {
 // credentialValue fits what is a credential whatever its key is called: known prefixes, a
 // private key, a password in an address. A port in the place of a password is an address
 // that pretends to be another one.
-var credentialValue = regexp.MustCompile(`(?:^|[\s=:"'])(?:sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|xox[abeoprs]-[A-Za-z0-9-]{10,}|xapp-[A-Za-z0-9-]{10,}|AKIA[A-Z0-9]{16}|AIza[A-Za-z0-9_-]{30,}|glpat-[A-Za-z0-9_-]{16,}|hf_[A-Za-z0-9]{20,}|cst_[A-Za-z0-9_-]{20,}|\d{8,10}:[A-Za-z0-9_-]{35}|Bearer\s+[A-Za-z0-9._~+/-]{16,})` +
+var credentialValue = text.Pattern(`(?:^|[\s=:"'])(?:sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|xox[abeoprs]-[A-Za-z0-9-]{10,}|xapp-[A-Za-z0-9-]{10,}|AKIA[A-Z0-9]{16}|AIza[A-Za-z0-9_-]{30,}|glpat-[A-Za-z0-9_-]{16,}|hf_[A-Za-z0-9]{20,}|cst_[A-Za-z0-9_-]{20,}|\d{8,10}:[A-Za-z0-9_-]{35}|Bearer\s+[A-Za-z0-9._~+/-]{16,})` +
 	`|-----BEGIN [A-Z ]*PRIVATE KEY-----|://[^/\s:@]+:[^/\s:@$]*[^\d/\s:@$][^/\s:@$]*@`)
 
 // credential tells whether a text is one: by its key, or by what it looks like.
@@ -81,14 +80,14 @@ func (l leaf) credential() bool {
 	if len(l.path) == 0 || l.value == "" {
 		return false
 	}
-	return credentialName(l.last()) || credentialValue.MatchString(l.value)
+	return credentialName(l.last()) || credentialValue().MatchString(l.value)
 }
 
-var environmentName = regexp.MustCompile(`^\$\{[A-Za-z_][A-Za-z0-9_]*\}$`)
+var environmentName = text.Pattern(`^\$\{[A-Za-z_][A-Za-z0-9_]*\}$`)
 
 // fromEnvironment tells whether a text only names a variable.
 func fromEnvironment(value string) bool {
-	return environmentName.MatchString(strings.TrimPrefix(strings.TrimPrefix(value, "Bearer "), "bearer "))
+	return environmentName().MatchString(strings.TrimPrefix(strings.TrimPrefix(value, "Bearer "), "bearer "))
 }
 
 // sentinel tells whether a value is a word that guides put in place of a secret. What only

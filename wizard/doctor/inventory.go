@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -383,9 +382,9 @@ func (w *contents) open(name string) (io.ReadCloser, error) {
 
 // What of a text runs a shell, and what an installer runs.
 var (
-	allowsShell = regexp.MustCompile(`(?mi)^\s*(?:allowed-tools|tools)\s*:.*\b(?:Bash|exec|shell|process)\b|^\s*execution\s*:\s*["']?shell|^\s*-\s*Bash\b`)
-	inlineShell = regexp.MustCompile("!`[^`\n]+`")
-	lifecycle   = regexp.MustCompile(`"(?:preinstall|install|postinstall|prepare)"\s*:\s*"`)
+	allowsShell = text.Pattern(`(?mi)^\s*(?:allowed-tools|tools)\s*:.*\b(?:Bash|exec|shell|process)\b|^\s*execution\s*:\s*["']?shell|^\s*-\s*Bash\b`)
+	inlineShell = text.Pattern("!`[^`\n]+`")
+	lifecycle   = text.Pattern(`"(?:preinstall|install|postinstall|prepare)"\s*:\s*"`)
 )
 
 // says notes what a file can run, and what it says to the model.
@@ -405,7 +404,7 @@ func (w *contents) says(rel string, mode fs.FileMode, b []byte) {
 		if injection {
 			w.entry.injections = append(w.entry.injections, rel)
 		}
-	case name == "package.json" && lifecycle.Match(b):
+	case name == "package.json" && lifecycle().Match(b):
 		w.entry.scripts = append(w.entry.scripts, rel)
 	}
 	if script := mode.Perm()&0o111 != 0 || bytes.HasPrefix(b, []byte("#!")); script && w.entry.Kind == kindSkill {
@@ -417,7 +416,7 @@ func (w *contents) says(rel string, mode fs.FileMode, b []byte) {
 // it against the operator or hides characters.
 func speaks(b []byte) (shell, injection bool) {
 	names, invisible := matching(string(b), promptPhrases)
-	return allowsShell.Match(b) || inlineShell.Match(b), invisible || len(names) > 0
+	return allowsShell().Match(b) || inlineShell().Match(b), invisible || len(names) > 0
 }
 
 // promptPhrases are all phrases that a text for the model should not have.
@@ -425,8 +424,8 @@ var promptPhrases = slices.Concat(refusals, hidden)
 
 // hidden are phrases by which a text speaks to the model behind the operator's back.
 var hidden = []phrase{
-	{"it is told to hide something", []string{"do not ", "don't ", "never ", "не "}, regexp.MustCompile(`\b(?:do not|don't|never) (?:tell|inform|mention|reveal|show) (?:this |it |that )?(?:to )?(?:the )?(?:user|operator|owner)\b|не (?:говори|сообщай|показывай|упоминай) (?:об этом )?(?:пользователю|оператору|владельцу)`)},
-	{"it is told to send something", []string{"send", "post", "upload", "exfiltrate", "forward", "отправь", "перешли", "выгрузи"}, regexp.MustCompile(`\b(?:send|post|upload|exfiltrate|forward)\b.{0,60}(?:\b(?:api keys?|tokens?|passwords?|credentials|secrets|private keys?)\b|\.env\b)|(?:отправь|перешли|выгрузи).{0,60}(?:ключ|токен|парол|секрет|учётн)`)},
+	{"it is told to hide something", []string{"do not ", "don't ", "never ", "не "}, text.Pattern(`\b(?:do not|don't|never) (?:tell|inform|mention|reveal|show) (?:this |it |that )?(?:to )?(?:the )?(?:user|operator|owner)\b|не (?:говори|сообщай|показывай|упоминай) (?:об этом )?(?:пользователю|оператору|владельцу)`)},
+	{"it is told to send something", []string{"send", "post", "upload", "exfiltrate", "forward", "отправь", "перешли", "выгрузи"}, text.Pattern(`\b(?:send|post|upload|exfiltrate|forward)\b.{0,60}(?:\b(?:api keys?|tokens?|passwords?|credentials|secrets|private keys?)\b|\.env\b)|(?:отправь|перешли|выгрузи).{0,60}(?:ключ|токен|парол|секрет|учётн)`)},
 }
 
 // Accept is the lock file for all skills and plugins as they are now, and what it has

@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"regexp"
 
 	"github.com/clawsetup/clawsetup/secrets"
+	"github.com/clawsetup/clawsetup/wizard/text"
 )
 
 // needles are what must not be found: the values of this installation, and whatever is
@@ -65,9 +65,9 @@ var providerKeys = []string{"CLOUDRU_API_KEY", "OPENAI_API_KEY", "ANTHROPIC_API_
 // The forms of a credential in a line: a variable that is given a value in a shell, in
 // fish or in a file of settings; a header; and what services put in front of their keys.
 var (
-	assigned = regexp.MustCompile(`(?:^|[^A-Za-z0-9_])(CLOUDRU_API_KEY|OPENAI_API_KEY|ANTHROPIC_API_KEY|ANTHROPIC_AUTH_TOKEN)["']?(?:\s*[=:]\s*|\s+)["']?([^\s"';&|]{8,})`)
-	header   = regexp.MustCompile(`(?i)(?:authorization:\s*bearer|x-api-key:)\s+([A-Za-z0-9_.=+/-]{20,})`)
-	prefixed = regexp.MustCompile(`\b(?:cst_[A-Za-z0-9_-]{43}|sk-ant-[A-Za-z0-9_-]{20,})`)
+	assigned = text.Pattern(`(?:^|[^A-Za-z0-9_])(CLOUDRU_API_KEY|OPENAI_API_KEY|ANTHROPIC_API_KEY|ANTHROPIC_AUTH_TOKEN)["']?(?:\s*[=:]\s*|\s+)["']?([^\s"';&|]{8,})`)
+	header   = text.Pattern(`(?i)(?:authorization:\s*bearer|x-api-key:)\s+([A-Za-z0-9_.=+/-]{20,})`)
+	prefixed = text.Pattern(`\b(?:cst_[A-Za-z0-9_-]{43}|sk-ant-[A-Za-z0-9_-]{20,})`)
 )
 
 // find says what kind of credential a line holds, in words that hold nothing of it.
@@ -78,16 +78,16 @@ func (n *needles) find(line []byte) string {
 	if len(line) > longestLine {
 		return "" // nobody typed it: only the values themselves are looked for
 	}
-	for _, m := range assigned.FindAllSubmatch(line, -1) {
+	for _, m := range assigned().FindAllSubmatch(line, -1) {
 		separated := bytes.ContainsAny(m[0], "=:") || bytes.Contains(line, []byte("set "))
 		if separated && literal(m[2]) {
 			return "it gives " + string(m[1]) + " a value in the clear"
 		}
 	}
-	if m := header.FindSubmatch(line); m != nil && literal(m[1]) {
+	if m := header().FindSubmatch(line); m != nil && literal(m[1]) {
 		return "it holds a credential in a header of a request"
 	}
-	if prefixed.Match(line) {
+	if prefixed().Match(line) {
 		return "it holds what has the form of a key"
 	}
 	return ""

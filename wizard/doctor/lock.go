@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -50,7 +49,7 @@ const (
 	mostEntries = 10_000
 )
 
-var contentHash = regexp.MustCompile(`^h1:[A-Za-z0-9+/]{43}=$`)
+var contentHash = text.Pattern(`^h1:[A-Za-z0-9+/]{43}=$`)
 
 // ParseLock reads a lock file strictly; nothing is an empty one.
 func ParseLock(b []byte) (Lock, error) {
@@ -82,7 +81,7 @@ func (l Lock) check() error {
 	seen := map[string]bool{}
 	for i, e := range l.Entries {
 		switch {
-		case e.Kind != kindSkill && e.Kind != kindPlugin, !contentHash.MatchString(e.Hash), e.Path == "", e.Files < 1:
+		case e.Kind != kindSkill && e.Kind != kindPlugin, !contentHash().MatchString(e.Hash), e.Path == "", e.Files < 1:
 			return fmt.Errorf("entry %d is not whole", i+1)
 		case e.Path != text.Clean(e.Path, 4096) || e.Name != text.Clean(e.Name, 200):
 			return fmt.Errorf("entry %d holds control or invisible characters", i+1)

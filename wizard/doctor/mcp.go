@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -212,7 +211,7 @@ func throughShell(a *answer, s server) {
 	}
 }
 
-var pinned = regexp.MustCompile(`(?:@|==)v?\d+\.\d+\.\d+[0-9A-Za-z.+-]*$`)
+var pinned = text.Pattern(`(?:@|==)v?\d+\.\d+\.\d+[0-9A-Za-z.+-]*$`)
 
 // fetchers are programs that fetch a package when they are asked for it by these words.
 var fetchers = map[string][][]string{
@@ -249,7 +248,7 @@ func unpinned(a *answer, s server) {
 		if strings.HasPrefix(arg, "-") || i > 0 && slices.Contains([]string{"-p", "--python"}, rest[i-1]) {
 			continue
 		}
-		if !pinned.MatchString(arg) {
+		if !pinned().MatchString(arg) {
 			a.found(s.at("args"), "server %s: the package is not named with an exact version", s.name)
 		}
 		return
@@ -296,7 +295,7 @@ func anyCertificate(a *answer, s server) {
 // serverSecrets: the file, and everybody who reads it, has them.
 func serverSecrets(a *answer, s server) {
 	tell := func(key, name, value string) {
-		secret := credentialName(name) && value != "" || credentialValue.MatchString(value)
+		secret := credentialName(name) && value != "" || credentialValue().MatchString(value)
 		if secret && !fromEnvironment(value) && !sentinel(value) {
 			a.found(s.at(key), "server %s: %s is in the file in the clear", s.name, text.Clean(name, 60))
 		}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/clawsetup/clawsetup/wizard/text"
 )
 
 // promptChecks ask what the agent is told before anybody speaks to it.
@@ -27,7 +29,7 @@ type phrase struct {
 	// stems are parts of words of which every text that fits has at least one: the pattern,
 	// which is slow, is asked around them alone.
 	stems   []string
-	pattern *regexp.Regexp
+	pattern func() *regexp.Regexp
 }
 
 // around is how many bytes on each side of a stem belong to the same phrase at most.
@@ -52,7 +54,7 @@ func (p phrase) in(plain string) bool {
 		for i++; i < len(at) && at[i]-around <= to; i++ {
 			to = at[i] + around
 		}
-		if p.pattern.MatchString(plain[from:min(to, len(plain))]) {
+		if p.pattern().MatchString(plain[from:min(to, len(plain))]) {
 			return true
 		}
 	}
@@ -62,10 +64,10 @@ func (p phrase) in(plain string) bool {
 // refusals take from the model that it may say no. They are matched in small letters, with
 // one blank between words and without invisible characters.
 var refusals = []phrase{
-	{"it is told never to refuse", []string{"refuse", "decline", "comply", "отказ", "выполняй"}, regexp.MustCompile(`\b(?:never|do not|don't|must not|cannot|can't|may not|you will not) (?:ever )?(?:refuse|decline)\b|\balways comply\b|\bcomply with (?:all|any|every) requests?\b|без отказов|никогда не отказыва|не отказывай|не имеешь права отказ|выполняй (?:любые|все) (?:просьбы|запросы|команды)`)},
-	{"it is told to ignore its instructions", []string{"ignore", "disregard", "forget", "override", "игнорируй", "забудь", "отбрось", "не учитывай"}, regexp.MustCompile(`\b(?:ignore|disregard|forget|override)\b (?:all |any |your |the |of |these )*(?:previous|prior|above|earlier|safety|system|original)\b[a-z ]{0,20}\b(?:instructions?|prompts?|rules|guidelines|policies)|(?:игнорируй|забудь|отбрось|не учитывай)(?:те)? (?:все |всё |любые |свои )*(?:предыдущие|прежние|прошлые|системные|вышестоящие|исходные) (?:инструкции|указания|правила|сообщения|промпты)`)},
-	{"it is told to have no ethics", []string{"ethic", "moral", "safety", "этич", "этик", "морал"}, regexp.MustCompile(`\b(?:no|without|ignore|free of|free from)\b (?:any |all |your )?(?:ethical|moral|ethics|safety) ?(?:constraints?|guidelines?|limits?|limitations?|restrictions?|rules|boundaries|considerations?|filters?)?\b[^.]{0,3}|(?:без|нет|отбрось|игнорируй)(?: всяких| никаких| любых)? (?:этических|моральных|этики|морали|этические|моральные)`)},
-	{"it is told that nothing restricts it", []string{"bypass", "disable", "circumvent", "turn off", "do anything now", "dan mode", "jailbr", "restrict", "limits", "limitations", "rules", "обходи", "отключи", "сними", "ограничений", "запретов"}, regexp.MustCompile(`\b(?:bypass|disable|circumvent|turn off) (?:all |any |your |the )?(?:safety|content|moderation|security) (?:filters?|checks?|measures|policies|guardrails)|\bdo anything now\b|\bdan mode\b|\bjailbr(?:eak|oken)\b|\byou (?:have|are under) no (?:restrictions|limits|limitations|rules)\b|\bunrestricted (?:ai|assistant|mode)\b|(?:обходи|отключи|сними)(?:те)? (?:все |любые )?(?:фильтры|ограничения|защиту|запреты)|нет никаких (?:ограничений|запретов)|режим без ограничений`)},
+	{"it is told never to refuse", []string{"refuse", "decline", "comply", "отказ", "выполняй"}, text.Pattern(`\b(?:never|do not|don't|must not|cannot|can't|may not|you will not) (?:ever )?(?:refuse|decline)\b|\balways comply\b|\bcomply with (?:all|any|every) requests?\b|без отказов|никогда не отказыва|не отказывай|не имеешь права отказ|выполняй (?:любые|все) (?:просьбы|запросы|команды)`)},
+	{"it is told to ignore its instructions", []string{"ignore", "disregard", "forget", "override", "игнорируй", "забудь", "отбрось", "не учитывай"}, text.Pattern(`\b(?:ignore|disregard|forget|override)\b (?:all |any |your |the |of |these )*(?:previous|prior|above|earlier|safety|system|original)\b[a-z ]{0,20}\b(?:instructions?|prompts?|rules|guidelines|policies)|(?:игнорируй|забудь|отбрось|не учитывай)(?:те)? (?:все |всё |любые |свои )*(?:предыдущие|прежние|прошлые|системные|вышестоящие|исходные) (?:инструкции|указания|правила|сообщения|промпты)`)},
+	{"it is told to have no ethics", []string{"ethic", "moral", "safety", "этич", "этик", "морал"}, text.Pattern(`\b(?:no|without|ignore|free of|free from)\b (?:any |all |your )?(?:ethical|moral|ethics|safety) ?(?:constraints?|guidelines?|limits?|limitations?|restrictions?|rules|boundaries|considerations?|filters?)?\b[^.]{0,3}|(?:без|нет|отбрось|игнорируй)(?: всяких| никаких| любых)? (?:этических|моральных|этики|морали|этические|моральные)`)},
+	{"it is told that nothing restricts it", []string{"bypass", "disable", "circumvent", "turn off", "do anything now", "dan mode", "jailbr", "restrict", "limits", "limitations", "rules", "обходи", "отключи", "сними", "ограничений", "запретов"}, text.Pattern(`\b(?:bypass|disable|circumvent|turn off) (?:all |any |your |the )?(?:safety|content|moderation|security) (?:filters?|checks?|measures|policies|guardrails)|\bdo anything now\b|\bdan mode\b|\bjailbr(?:eak|oken)\b|\byou (?:have|are under) no (?:restrictions|limits|limitations|rules)\b|\bunrestricted (?:ai|assistant|mode)\b|(?:обходи|отключи|сними)(?:те)? (?:все |любые )?(?:фильтры|ограничения|защиту|запреты)|нет никаких (?:ограничений|запретов)|режим без ограничений`)},
 }
 
 // plainWords is a text as the patterns match it, and whether invisible characters were
@@ -161,8 +163,8 @@ func lineMatching(content string, list []phrase) int {
 
 // What a model may be led to repeat (I-04).
 var (
-	phoneNumber = regexp.MustCompile(`\+\d[\d ()-]{8,17}\d`)
-	hostPath    = regexp.MustCompile(`(?:/home/|/Users/|/root/|[A-Za-z]:\\Users\\)[^\s"'` + "`" + `<>)]+`)
+	phoneNumber = text.Pattern(`\+\d[\d ()-]{8,17}\d`)
+	hostPath    = text.Pattern(`(?:/home/|/Users/|/root/|[A-Za-z]:\\Users\\)[^\s"'` + "`" + `<>)]+`)
 )
 
 // promptKeys are the keys of the configuration that hold a prompt, in small letters.
@@ -171,10 +173,10 @@ var promptKeys = []string{"systemprompt", "prompt", "instructions", "systempromp
 // promptLeaks: whoever talks to the agent can make it say what its prompt says.
 func promptLeaks(_ context.Context, h *Host, a *answer) {
 	tell := func(where Location, content string) {
-		if phoneNumber.MatchString(content) {
+		if phoneNumber().MatchString(content) {
 			a.found(where, "it holds a telephone number, which the model may be led to repeat")
 		}
-		if m := hostPath.FindString(content); m != "" {
+		if m := hostPath().FindString(content); m != "" {
 			a.found(where, "it holds a path of this host, which the model may be led to repeat")
 		}
 	}

@@ -237,7 +237,7 @@ func FuzzPhrases(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		plain, _ := plainWords(s)
 		for _, p := range promptPhrases {
-			if m := p.pattern.FindString(plain); m != "" && !p.in(plain) {
+			if m := p.pattern().FindString(plain); m != "" && !p.in(plain) {
 				t.Errorf("%s: %q is not found", p.name, m)
 			}
 		}

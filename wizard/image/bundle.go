@@ -92,7 +92,7 @@ func mayBeBundles(list []v1.Descriptor) []v1.Descriptor {
 // decided by the signed statement, not by the manifest's subject.
 func (v verification) bundle(ctx context.Context, desc v1.Descriptor) error {
 	digest := desc.Digest.String()
-	if !reDigest.MatchString(digest) {
+	if !reDigest().MatchString(digest) {
 		return refuse(ReasonMalformed, "a referrer has no sha256 digest")
 	}
 	doc, err := v.s.manifest(ctx, digest, []types.MediaType{types.OCIManifestSchema1})

@@ -2,7 +2,6 @@ package image
 
 import (
 	"encoding/json"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -21,9 +20,9 @@ const (
 
 var (
 	// User names as useradd and adduser make them; ids up to ten digits.
-	reUser = regexp.MustCompile(`^(?:[A-Za-z_][A-Za-z0-9_.-]{0,63}\$?|[0-9]{1,10})?(?::(?:[A-Za-z_][A-Za-z0-9_.-]{0,63}\$?|[0-9]{1,10}))?$`)
-	rePort = regexp.MustCompile(`^[0-9]{1,5}(?:-[0-9]{1,5})?(?:/(?:tcp|udp|sctp))?$`)
-	reArch = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,31}$`)
+	reUser = text.Pattern(`^(?:[A-Za-z_][A-Za-z0-9_.-]{0,63}\$?|[0-9]{1,10})?(?::(?:[A-Za-z_][A-Za-z0-9_.-]{0,63}\$?|[0-9]{1,10}))?$`)
+	rePort = text.Pattern(`^[0-9]{1,5}(?:-[0-9]{1,5})?(?:/(?:tcp|udp|sctp))?$`)
+	reArch = text.Pattern(`^[a-z0-9][a-z0-9_.-]{0,31}$`)
 )
 
 // configFile is the part of the image configuration that decides how the
@@ -52,10 +51,10 @@ func (s *session) applyConfig(img *Image, raw []byte) error {
 	if err := json.Unmarshal(raw, &c); err != nil {
 		return s.content(what, "it is malformed: %v", err)
 	}
-	if !reArch.MatchString(c.OS) || !reArch.MatchString(c.Architecture) || (c.Variant != "" && !reArch.MatchString(c.Variant)) {
+	if !reArch().MatchString(c.OS) || !reArch().MatchString(c.Architecture) || (c.Variant != "" && !reArch().MatchString(c.Variant)) {
 		return s.content(what, "%q is not a platform", text.Clean(c.OS+"/"+c.Architecture+"/"+c.Variant, 80))
 	}
-	if !reUser.MatchString(c.Config.User) {
+	if !reUser().MatchString(c.Config.User) {
 		return s.content(what, "the user %q is neither a name nor an id", text.Clean(c.Config.User, 80))
 	}
 	for _, f := range []struct {
@@ -137,7 +136,7 @@ func exposed(ports map[string]struct{}) ([]string, bool) {
 	}
 	out := make([]string, 0, len(ports))
 	for p := range ports {
-		if !rePort.MatchString(p) {
+		if !rePort().MatchString(p) {
 			return nil, false
 		}
 		out = append(out, p)

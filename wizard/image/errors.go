@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -150,12 +149,12 @@ func untrustedTLS(err error) bool {
 }
 
 // A blob store's redirect carries a signature in its query; it is a credential.
-var reQuery = regexp.MustCompile(`\?[^\s"']*`)
+var reQuery = text.Pattern(`\?[^\s"']*`)
 
 func withoutQueries(err error) string {
 	// Only the outermost wrapper goes: an error of several attempts stays whole.
 	if outer, ok := err.(*url.Error); ok { //nolint:errorlint // taken off, not searched for
 		err = outer.Err
 	}
-	return reQuery.ReplaceAllString(err.Error(), "")
+	return reQuery().ReplaceAllString(err.Error(), "")
 }

@@ -89,7 +89,7 @@ func (s *session) platformManifest(ctx context.Context, top document, want v1.Pl
 			platformName(want), text.Clean(string(desc.MediaType), 80))
 	}
 	digest := desc.Digest.String()
-	if !reDigest.MatchString(digest) {
+	if !reDigest().MatchString(digest) {
 		return document{}, s.content("image index", "the digest %q of its entry for %s is not a sha256 digest",
 			text.Clean(digest, shownInError), platformName(want))
 	}

@@ -3,7 +3,6 @@ package image
 import (
 	"fmt"
 	"net/netip"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -31,10 +30,10 @@ const (
 // The grammar is that of github.com/distribution/reference, without upper-case
 // hosts, which that package uses only to tell "Foo/bar" from a Docker Hub name.
 var (
-	reHost   = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$`)
-	rePath   = regexp.MustCompile(`^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$`)
-	reTag    = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)
-	reDigest = regexp.MustCompile(`^sha256:[a-f0-9]{64}$`)
+	reHost   = text.Pattern(`^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$`)
+	rePath   = text.Pattern(`^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$`)
+	reTag    = text.Pattern(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)
+	reDigest = text.Pattern(`^sha256:[a-f0-9]{64}$`)
 )
 
 // reference is a parsed image reference: a digest or a tag, never both.
@@ -59,7 +58,7 @@ func ParseReference(s string) (string, error) {
 
 // ParseDigest checks that s is "sha256:" and 64 lower-case hexadecimal digits.
 func ParseDigest(s string) (string, error) {
-	if !reDigest.MatchString(s) {
+	if !reDigest().MatchString(s) {
 		return "", hint.With(fmt.Errorf("image digest %q: want sha256: and 64 lower-case hexadecimal digits",
 			text.Clean(s, shownInError)), "image-digest-form")
 	}
@@ -79,21 +78,21 @@ func parseReference(s string) (reference, error) {
 		return reference{}, err
 	}
 	rest, digest, hasDigest := strings.Cut(s, "@")
-	if hasDigest && !reDigest.MatchString(digest) {
+	if hasDigest && !reDigest().MatchString(digest) {
 		return reference{}, fmt.Errorf("what follows @ must be sha256: and 64 lower-case hexadecimal digits")
 	}
 	tag, hasTag := "", false
 	if i := strings.LastIndexByte(rest, ':'); i > strings.LastIndexByte(rest, '/') {
 		rest, tag, hasTag = rest[:i], rest[i+1:], true
 	}
-	if hasTag && !reTag.MatchString(tag) {
+	if hasTag && !reTag().MatchString(tag) {
 		return reference{}, fmt.Errorf("the tag must be 1 to 128 letters, digits, dots, dashes and underscores")
 	}
 	domain, path := splitDomain(rest)
 	if err := checkDomain(domain); err != nil {
 		return reference{}, err
 	}
-	if len(path) > maxPath || !rePath.MatchString(path) {
+	if len(path) > maxPath || !rePath().MatchString(path) {
 		return reference{}, fmt.Errorf("%q is not a repository name: lower-case letters, digits and single separators . _ - / between them",
 			text.Clean(path, shownInError))
 	}
@@ -164,7 +163,7 @@ func checkDomain(domain string) error {
 		}
 		return nil
 	}
-	if !reHost.MatchString(host) {
+	if !reHost().MatchString(host) {
 		return bad
 	}
 	return nil

@@ -91,7 +91,7 @@ func (s *session) manifest(ctx context.Context, id string, accept []types.MediaT
 // limit.
 func (s *session) blob(ctx context.Context, digest v1.Hash, size, limit int64) ([]byte, error) {
 	want := digest.String()
-	if !reDigest.MatchString(want) {
+	if !reDigest().MatchString(want) {
 		return nil, s.content("manifest", "it names a blob that has no sha256 digest")
 	}
 	if size < 0 || size > limit {

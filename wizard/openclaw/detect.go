@@ -14,7 +14,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -102,10 +101,10 @@ func Detect(ctx context.Context, override string) (Install, error) {
 	return in, nil
 }
 
-var versionPattern = regexp.MustCompile(`(?m)^(?:OpenClaw )?v?(20\d{2})\.(\d{1,2})\.(\d{1,4})(-[0-9A-Za-z.]{1,20})?(?:\s|$)`)
+var versionPattern = text.Pattern(`(?m)^(?:OpenClaw )?v?(20\d{2})\.(\d{1,2})\.(\d{1,4})(-[0-9A-Za-z.]{1,20})?(?:\s|$)`)
 
 func (in *Install) setVersion(output []byte) error {
-	m := versionPattern.FindSubmatch(output)
+	m := versionPattern().FindSubmatch(output)
 	if m == nil {
 		return fmt.Errorf("not a version: %s", text.Clean(string(output), 80))
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -305,7 +304,7 @@ func prune(doc, want *json5.Document, p []string) error {
 }
 
 // channelName fits the channels whose settings can be named by a path.
-var channelName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,40}$`)
+var channelName = text.Pattern(`^[a-z][a-z0-9_-]{0,40}$`)
 
 // mostChannels bounds how many channels of a file are looked at.
 const mostChannels = 50
@@ -320,7 +319,7 @@ func Channels(config []byte) ([]string, error) {
 	channels, _ := all.(map[string]any)
 	var out []string
 	for _, name := range sortedKeys(channels) {
-		if _, isObject := channels[name].(map[string]any); isObject && name != "defaults" && channelName.MatchString(name) && len(out) < mostChannels {
+		if _, isObject := channels[name].(map[string]any); isObject && name != "defaults" && channelName().MatchString(name) && len(out) < mostChannels {
 			out = append(out, name)
 		}
 	}

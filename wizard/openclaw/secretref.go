@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -50,8 +49,8 @@ type SecretErrorCode string
 const SecretNotFound SecretErrorCode = "NOT_FOUND"
 
 var (
-	secretIDPattern       = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,255}$`)
-	secretProviderPattern = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,63}$`)
+	secretIDPattern       = text.Pattern(`^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,255}$`)
+	secretProviderPattern = text.Pattern(`^[a-z][a-z0-9_-]{0,63}$`)
 )
 
 // ReadSecretRequest reads one request from r, at most 256 KiB.
@@ -81,14 +80,14 @@ func (req SecretRequest) check() error {
 	switch {
 	case req.ProtocolVersion != secretProtocol:
 		return fmt.Errorf("protocol version %d is not %d", req.ProtocolVersion, secretProtocol)
-	case !secretProviderPattern.MatchString(req.Provider):
+	case !secretProviderPattern().MatchString(req.Provider):
 		return fmt.Errorf("%q is not the name of a provider", text.Clean(req.Provider, 80))
 	case len(req.IDs) == 0 || len(req.IDs) > maxSecretIDs:
 		return fmt.Errorf("%d ids are not between 1 and %d", len(req.IDs), maxSecretIDs)
 	}
 	for _, id := range req.IDs {
 		parts := strings.Split(id, "/")
-		if !secretIDPattern.MatchString(id) || slices.Contains(parts, ".") || slices.Contains(parts, "..") {
+		if !secretIDPattern().MatchString(id) || slices.Contains(parts, ".") || slices.Contains(parts, "..") {
 			return fmt.Errorf("%q is not the id of a secret", text.Clean(id, 80))
 		}
 	}
@@ -120,7 +119,7 @@ func WriteSecretResponse(w io.Writer, values map[string][]byte, failed map[strin
 	b = fmt.Appendf(b, `{"protocolVersion":%d,"values":{`, secretProtocol)
 	first := true
 	for id, v := range values {
-		if !secretIDPattern.MatchString(id) {
+		if !secretIDPattern().MatchString(id) {
 			return errors.New("write the secret response: not the id of a secret")
 		}
 		if !first {

@@ -9,7 +9,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"sort"
 	"strings"
@@ -173,7 +172,7 @@ func (c *copier) pending(path string) bool {
 	return false
 }
 
-var substitution = regexp.MustCompile(`\$\{([A-Z_][A-Z0-9_]*)\}`)
+var substitution = text.Pattern(`\$\{([A-Z_][A-Z0-9_]*)\}`)
 
 // remap walks the decoded configuration and points what is relative, or not yet
 // written, to where OpenClaw finds it. at is the path of v.
@@ -194,7 +193,7 @@ func (c *copier) remap(v any, at []string) any {
 }
 
 func (c *copier) remapString(s string, at []string) string {
-	for _, m := range substitution.FindAllStringSubmatch(s, -1) {
+	for _, m := range substitution().FindAllStringSubmatch(s, -1) {
 		c.vars[m[1]] = true
 	}
 	dotted := strings.Join(at, ".")
@@ -220,7 +219,7 @@ func (c *copier) cleanAll(issues []Issue) []Issue {
 	return out
 }
 
-var longWord = regexp.MustCompile(`[A-Za-z0-9_+=-]{40,}`)
+var longWord = text.Pattern(`[A-Za-z0-9_+=-]{40,}`)
 
 // clean makes OpenClaw's words fit for display: real paths instead of the copy's,
 // no credential of the operator, no control characters.
@@ -233,5 +232,5 @@ func (c *copier) clean(s string) string {
 	for _, secret := range c.secrets {
 		s = strings.ReplaceAll(s, secret, "[hidden]")
 	}
-	return text.Clean(longWord.ReplaceAllString(s, "[hidden]"), 400)
+	return text.Clean(longWord().ReplaceAllString(s, "[hidden]"), 400)
 }

@@ -50,3 +50,16 @@ func FuzzClean(f *testing.F) {
 		}
 	})
 }
+
+func TestPattern(t *testing.T) {
+	broken := text.Pattern(`(`)
+	if p := text.Pattern(`^a+$`); !p().MatchString("aa") || p().MatchString("ab") || p() != p() {
+		t.Error("it is another expression")
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("no expression, and no panic when it is used")
+		}
+	}()
+	broken()
+}
