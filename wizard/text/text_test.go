@@ -53,7 +53,7 @@ func FuzzClean(f *testing.F) {
 
 func TestPattern(t *testing.T) {
 	broken := text.Pattern(`(`)
-	if p := text.Pattern(`^a+$`); !p().MatchString("aa") || p().MatchString("ab") || p() != p() {
+	if p := text.Pattern(`^a+$`); !p().MatchString("aa") || p().MatchString("ab") {
 		t.Error("it is another expression")
 	}
 	defer func() {
