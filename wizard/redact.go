@@ -1,8 +1,11 @@
 package wizard
 
 import (
+	"bytes"
+	"slices"
 	"strings"
 
+	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/wizard/openclaw/json5"
 	"github.com/clawsetup/clawsetup/wizard/text"
 )
@@ -10,12 +13,13 @@ import (
 // hidden stands for a value that is not shown.
 const hidden = `"[hidden]"`
 
-// credentialName matches the name of a setting whose value is a secret (A4).
-var credentialName = text.Pattern(`(?i)token|secret|passw|passphrase|api_?key|credential|bearer|auth_?key|private_?key|headers`)
+// concealed matches the name of a setting below which everything is hidden (A4): who
+// hides rather hides too much.
+var concealed = text.Pattern(`(?i)` + secrets.CredentialWords + `|headers`)
 
 // credential matches such a setting with its value on one line, in JSON, JSON5, YAML
 // and .env files; quoted values and bare ones.
-var credential = text.Pattern(`(?i)(["']?[\w.-]*(?:token|secret|passw|passphrase|api_?key|credential|bearer|auth_?key|private_?key)[\w.-]*["']?\s*[:=]\s*)("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^\s,{}\[\]"'\\][^\s,{}\[\]"']*)`)
+var credential = text.Pattern(`(?i)(["']?[\w.-]*(?:` + secrets.CredentialWords + `)[\w.-]*["']?\s*[:=]\s*)("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^\s,{}\[\]"'\\][^\s,{}\[\]"']*)`)
 
 // harmless matches what cannot be a secret: switches, short numbers, nothing.
 var harmless = text.Pattern(`^(?:true|false|null|["']?\d{1,9}["']?|""|''|\||>)$`)
@@ -42,8 +46,9 @@ var userInfo = text.Pattern(`://[^/\s"'@]*:[^/\s"'@]*@`)
 // stands; shorter ones would hide half of the file.
 const shortestSecret = 8
 
-// redactor makes the lines of a file safe to show. It knows the values that stand
-// under credential-like names on lines of their own, too.
+// redactor makes the lines of a file safe to show. It knows the texts that stand under
+// credential-like names on lines of their own, too, and those that look like a credential
+// whatever they are called.
 type redactor struct{ values []string }
 
 func newRedactor(versions ...[]byte) redactor {
@@ -51,35 +56,74 @@ func newRedactor(versions ...[]byte) redactor {
 	for _, b := range versions {
 		doc, err := json5.Parse(b)
 		if err != nil {
-			continue // not JSON5: such files are our own, one setting a line
+			r.collectAll(b)
+			continue
 		}
-		tree, _ := doc.Get(nil)
-		r.collect(tree, false)
+		r.collect(doc.Tree(), false)
 	}
+	// A value may be the beginning of another.
+	slices.SortFunc(r.values, func(a, b string) int { return len(b) - len(a) })
+	r.values = slices.Compact(r.values)
 	return r
+}
+
+// quotedValue matches a text in quotes that is no name.
+var quotedValue = text.Pattern(`("(?:[^"\\]|\\[\s\S])*"|'(?:[^'\\]|\\[\s\S])*')(\s*:)?`)
+
+// collectAll remembers every text of a file that is meant to be JSON5 and is not: of what
+// belongs below which name nothing is known. What is no such file is our own, with one
+// setting a line.
+func (r *redactor) collectAll(b []byte) {
+	if b = bytes.TrimSpace(b); !bytes.HasPrefix(b, []byte("{")) && !bytes.HasPrefix(b, []byte("/")) {
+		return
+	}
+	for _, m := range quotedValue().FindAllSubmatch(b, -1) {
+		if len(m[2]) == 0 {
+			r.hide(string(m[1][1:len(m[1])-1]), m[1])
+		}
+	}
 }
 
 // collect remembers every text below a credential-like name. A reference to a
 // secret elsewhere ({source, provider, id}) is none.
-func (r *redactor) collect(v any, secret bool) {
-	switch v := v.(type) {
-	case string:
-		if secret && len(v) >= shortestSecret {
-			r.values = append(r.values, v)
+func (r *redactor) collect(v json5.Value, secret bool) {
+	if s, ok := v.Scalar.(string); ok {
+		if secret || secrets.CredentialValue(s) {
+			r.hide(s, v.Raw)
 		}
-	case []any:
-		named := false // by the argument before it, as in ["--token", "…"]
-		for _, x := range v {
-			r.collect(x, secret || named)
-			arg, _ := x.(string)
-			named = strings.HasPrefix(arg, "-") && credentialName().MatchString(arg)
-		}
-	case map[string]any:
-		if _, ref := v["source"]; ref && v["provider"] != nil {
-			return
-		}
-		for name, x := range v {
-			r.collect(x, (secret || credentialName().MatchString(name)) && !publicNames().MatchString(name))
+		return
+	}
+	named := false // by the argument before it, as in ["--token", "…"]
+	for _, e := range v.Elements {
+		r.collect(e, secret || named)
+		arg, _ := e.Scalar.(string)
+		named = strings.HasPrefix(arg, "-") && concealed().MatchString(arg)
+	}
+	if isReference(v) {
+		return
+	}
+	for _, m := range v.Members {
+		r.collect(m.Value, (secret || concealed().MatchString(m.Key)) && !publicNames().MatchString(m.Key))
+	}
+}
+
+func isReference(v json5.Value) bool {
+	has := func(key string) bool {
+		return slices.ContainsFunc(v.Members, func(m json5.Member) bool { return m.Key == key && m.Value.Scalar != nil })
+	}
+	return has("source") && has("provider")
+}
+
+// hide remembers a text as it is and as the file has it: with escapes, and over several
+// lines when each ends in a backslash.
+func (r *redactor) hide(value string, raw []byte) {
+	if len(value) < shortestSecret {
+		return
+	}
+	r.values = append(r.values, value)
+	for line := range strings.Lines(string(raw[1 : len(raw)-1])) {
+		if line = strings.TrimSpace(line); len(line) > len(`\`) {
+			r.values = append(r.values, line)
 		}
 	}
 }

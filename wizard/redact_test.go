@@ -45,6 +45,43 @@ func TestDiffHidesSecrets(t *testing.T) {
 	}
 }
 
+// TestDiffHidesWhatLooksLikeASecret: under whatever name, and however the file writes it.
+func TestDiffHidesWhatLooksLikeASecret(t *testing.T) {
+	before := strings.Join([]string{
+		`{`,
+		`  channels: { feishu: { encryptKey: 'encrypt-key-value', verification: 'xoxb-1234567890-abcdef' } },`,
+		`  wecom: { encodingAESKey:`,
+		`    'encoding-aes-value' },`,
+		`  nostr: { nsec:`,
+		`    'nsec-on-a-line' },`,
+		`  tokens: [`,
+		`    "with\/an-\u0065scape",`,
+		`    'over two \`,
+		`lines-of-a-secret',`,
+		`  ],`,
+		`  db: 'postgres://user:pass-of-db@host/db',`,
+		`  pem: '-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBg\n-----END PRIVATE KEY-----',`,
+		`  x: 1`,
+		`}`, ``,
+	}, "\n")
+	after := strings.Replace(before, "x: 1", "x: 2", 1)
+	broken := strings.Replace(before, "x: 1", "tokens: [], tokens: [", 1)
+	for _, c := range []wizard.Change{
+		{Before: files.File{Exists: true, Data: []byte(before)}, After: files.File{Exists: true, Data: []byte(after)}},
+		{After: files.File{Exists: true, Data: []byte(before)}},
+		{Before: files.File{Exists: true, Data: []byte(broken)}},
+	} {
+		d := wizard.Diff(c).String()
+		for _, secret := range []string{
+			"encrypt-key-value", "xoxb-", "encoding-aes", "nsec-on-a-line", "scape", "lines-of-a-secret", "pass-of-db", "MIIEvQ",
+		} {
+			if strings.Contains(d, secret) {
+				t.Errorf("%s is shown:\n%s", secret, d)
+			}
+		}
+	}
+}
+
 // TestDiffIsSafeForATerminal: escapes and hidden characters of a file are not
 // printed raw.
 func TestDiffIsSafeForATerminal(t *testing.T) {

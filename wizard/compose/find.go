@@ -13,6 +13,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/templates"
 	"github.com/clawsetup/clawsetup/wizard/text"
 )
@@ -179,7 +180,8 @@ func variable(s service, name string) string {
 	return ""
 }
 
-// secretWords are what a word of a variable's name must not be.
+// secretWords are what a word of a variable's name must not be: an environment is shown
+// to so many that it is held to more than secrets.CredentialName says.
 var secretWords = []string{
 	"KEY", "KEYS", "APIKEY", "TOKEN", "TOKENS", "SECRET", "SECRETS", "PASSWORD", "PASSWORDS", "PASSWD", "PASSPHRASE", "PASS", "PWD",
 	"CREDENTIAL", "CREDENTIALS", "AUTH", "AUTHORIZATION", "BEARER",
@@ -194,7 +196,7 @@ func SecretName(name string) bool {
 	if upper == "MAX_TOKENS_LIMIT" || upper == "MIN_TOKENS_LIMIT" {
 		return false
 	}
-	return slices.ContainsFunc(wordBreak.Split(upper, -1), func(w string) bool { return slices.Contains(secretWords, w) })
+	return secrets.CredentialName(name) || slices.ContainsFunc(wordBreak.Split(upper, -1), func(w string) bool { return slices.Contains(secretWords, w) })
 }
 
 func secretInEnvironment(s service) string {

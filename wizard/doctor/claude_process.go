@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/wizard/openclaw"
 	"github.com/clawsetup/clawsetup/wizard/proc"
 	"github.com/clawsetup/clawsetup/wizard/text"
@@ -175,7 +176,7 @@ func agentCredentials(ctx context.Context, h *Host, a *answer) {
 // foreign tells a credential that Claude Code does not need. The values of this
 // installation, and by hand the keys of model services, are key-in-processes's to tell.
 func (n *needles) foreign(h *Host, name string, value []byte) bool {
-	if !credentialName(name) || len(value) < shortestValue || !literal(value) || n.value(value) != "" {
+	if !secrets.CredentialName(name) || len(value) < shortestValue || !literal(value) || n.value(value) != "" {
 		return false
 	}
 	return h.Made != nil || !slices.Contains(providerKeys, name)

@@ -57,30 +57,12 @@ func (l leaf) home() home {
 	return inFile
 }
 
-// credentialNames are how the keys of credentials end, in small letters without marks.
-var credentialNames = []string{
-	"apikey", "token", "secret", "password", "passwd", "passphrase", "credential", "credentials", "authorization", "bearer", "cookie", "privatekey", "accesskey",
-	"secretkey", "encryptkey", "encodingaeskey", "signingkey", "authkey", "licensekey", "connectionstring", "mnemonic", "nsec",
-}
-
-// credentialName tells whether a key or variable is called like a credential.
-func credentialName(key string) bool {
-	key = strings.ToLower(strings.NewReplacer("_", "", "-", "", ".", "").Replace(key))
-	return slices.ContainsFunc(credentialNames, func(n string) bool { return strings.HasSuffix(key, n) })
-}
-
-// credentialValue fits what is a credential whatever its key is called: known prefixes, a
-// private key, a password in an address. A port in the place of a password is an address
-// that pretends to be another one.
-var credentialValue = text.Pattern(`(?:^|[\s=:"'])(?:sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|xox[abeoprs]-[A-Za-z0-9-]{10,}|xapp-[A-Za-z0-9-]{10,}|AKIA[A-Z0-9]{16}|AIza[A-Za-z0-9_-]{30,}|glpat-[A-Za-z0-9_-]{16,}|hf_[A-Za-z0-9]{20,}|cst_[A-Za-z0-9_-]{20,}|\d{8,10}:[A-Za-z0-9_-]{35}|Bearer\s+[A-Za-z0-9._~+/-]{16,})` +
-	`|-----BEGIN [A-Z ]*PRIVATE KEY-----|://[^/\s:@]+:[^/\s:@$]*[^\d/\s:@$][^/\s:@$]*@`)
-
 // credential tells whether a text is one: by its key, or by what it looks like.
 func (l leaf) credential() bool {
 	if len(l.path) == 0 || l.value == "" {
 		return false
 	}
-	return credentialName(l.last()) || credentialValue().MatchString(l.value)
+	return secrets.CredentialName(l.last()) || secrets.CredentialValue(l.value)
 }
 
 var environmentName = text.Pattern(`^\$\{[A-Za-z_][A-Za-z0-9_]*\}$`)
@@ -133,7 +115,7 @@ func ownKey(c *config, f *Finding, path []string) {
 func sentinelKeys(_ *Host, a *answer, c *config) {
 	a.saw(c.path)
 	for _, l := range c.strings {
-		if len(l.path) > 0 && credentialName(l.last()) && sentinel(l.value) {
+		if len(l.path) > 0 && secrets.CredentialName(l.last()) && sentinel(l.value) {
 			ownKey(c, a.found(c.at(l.path...), "it is a word that guides give, and no secret"), l.path)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/wizard/text"
 )
 
@@ -295,7 +296,7 @@ func anyCertificate(a *answer, s server) {
 // serverSecrets: the file, and everybody who reads it, has them.
 func serverSecrets(a *answer, s server) {
 	tell := func(key, name, value string) {
-		secret := credentialName(name) && value != "" || credentialValue().MatchString(value)
+		secret := secrets.CredentialName(name) && value != "" || secrets.CredentialValue(value)
 		if secret && !fromEnvironment(value) && !sentinel(value) {
 			a.found(s.at(key), "server %s: %s is in the file in the clear", s.name, text.Clean(name, 60))
 		}
