@@ -8,6 +8,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/wizard"
 	"github.com/clawsetup/clawsetup/wizard/hint"
 	"github.com/clawsetup/clawsetup/wizard/journal"
@@ -133,7 +134,7 @@ func setting(s *string) string {
 	if s == nil {
 		return ""
 	}
-	return wizard.Redact(*s)
+	return secrets.HideCredentials(*s)
 }
 
 // Diffs prints the diffs of files.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/wizard/files"
 	"github.com/clawsetup/clawsetup/wizard/journal"
 	"github.com/clawsetup/clawsetup/wizard/openclaw"
@@ -109,7 +110,7 @@ func conflicts(edits []openclaw.Edit, settings []openclaw.Setting, v *vault, las
 	return out
 }
 
-func shownValue(s string) string { return text.Clean(Redact(s), 80) }
+func shownValue(s string) string { return text.Clean(secrets.HideCredentials(s), 80) }
 
 // lastValues are what we wrote to the keys of a file last, as the journal has it.
 func (p *planner) lastValues(path string) map[string]string {

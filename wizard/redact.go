@@ -10,37 +10,10 @@ import (
 	"github.com/clawsetup/clawsetup/wizard/text"
 )
 
-// hidden stands for a value that is not shown.
-const hidden = `"[hidden]"`
-
-// concealed matches the name of a setting below which everything is hidden (A4): who
-// hides rather hides too much.
-var concealed = text.Pattern(`(?i)` + secrets.CredentialWords + `|headers`)
-
-// credential matches such a setting with its value on one line, in JSON, JSON5, YAML
-// and .env files; quoted values and bare ones.
-var credential = text.Pattern(`(?i)(["']?[\w.-]*(?:` + secrets.CredentialWords + `)[\w.-]*["']?\s*[:=]\s*)("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^\s,{}\[\]"'\\][^\s,{}\[\]"']*)`)
-
-// harmless matches what cannot be a secret: switches, short numbers, nothing.
-var harmless = text.Pattern(`^(?:true|false|null|["']?\d{1,9}["']?|""|''|\||>)$`)
-
-// publicNames look like credentials, but hold none: "secrets" is where OpenClaw
-// says who serves them.
-var publicNames = text.Pattern(`(?i)apiKeyHelper|max_?tokens|^secrets$`)
-
-// Redact hides the values of credential-like settings in one line of text.
-func Redact(line string) string {
-	return credential().ReplaceAllStringFunc(line, func(m string) string {
-		g := credential().FindStringSubmatch(m)
-		if harmless().MatchString(g[2]) || publicNames().MatchString(g[1]) {
-			return m
-		}
-		return g[1] + hidden
-	})
+// concealed tells a name below which everything is hidden (A4).
+func concealed(name string) bool {
+	return secrets.MayHoldCredential(name) || strings.EqualFold(name, "headers")
 }
-
-// userInfo is a name and password inside of an address.
-var userInfo = text.Pattern(`://[^/\s"'@]*:[^/\s"'@]*@`)
 
 // shortestSecret is the length from which on a value is worth hiding wherever it
 // stands; shorter ones would hide half of the file.
@@ -97,13 +70,13 @@ func (r *redactor) collect(v json5.Value, secret bool) {
 	for _, e := range v.Elements {
 		r.collect(e, secret || named)
 		arg, _ := e.Scalar.(string)
-		named = strings.HasPrefix(arg, "-") && concealed().MatchString(arg)
+		named = strings.HasPrefix(arg, "-") && concealed(arg)
 	}
 	if isReference(v) {
 		return
 	}
 	for _, m := range v.Members {
-		r.collect(m.Value, (secret || concealed().MatchString(m.Key)) && !publicNames().MatchString(m.Key))
+		r.collect(m.Value, secret || concealed(m.Key))
 	}
 }
 
@@ -133,9 +106,8 @@ func (r redactor) line(s string) string {
 	s = strings.TrimRight(s, "\r\n")
 	trimmed := strings.TrimLeft(s, " \t")
 	indent := strings.Repeat(" ", len(s)-len(trimmed))
-	out := Redact(trimmed)
 	for _, v := range r.values {
-		out = strings.ReplaceAll(out, v, "[hidden]")
+		trimmed = strings.ReplaceAll(trimmed, v, "[hidden]")
 	}
-	return indent + text.Clean(userInfo().ReplaceAllString(out, "://[hidden]@"), widestLine)
+	return indent + text.Clean(secrets.HideCredentials(trimmed), widestLine)
 }

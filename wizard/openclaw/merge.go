@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/wizard/hint"
 	"github.com/clawsetup/clawsetup/wizard/openclaw/json5"
 	"github.com/clawsetup/clawsetup/wizard/text"
@@ -153,11 +154,12 @@ func diff(before, after *json5.Document, p []string) (Edit, bool, error) {
 	if had == has && reflect.DeepEqual(old, now) {
 		return Edit{}, false, nil
 	}
-	e := Edit{Path: slices.Clone(p), Sensitive: sensitivePath(p)}
+	e := Edit{Path: slices.Clone(p)}
 	var err error
 	if e.Old, err = raw(old, had); err == nil {
 		e.New, err = raw(now, has)
 	}
+	e.Sensitive = sensitivePath(p) || secrets.CredentialValue(string(e.Old)) || secrets.CredentialValue(string(e.New))
 	if err != nil {
 		return Edit{}, false, fmt.Errorf("compare %s in openclaw.json: %w", strings.Join(p, "."), err)
 	}
@@ -185,11 +187,11 @@ func raw(v any, exists bool) (json.RawMessage, error) {
 // for the whole objects that hold such keys.
 func sensitivePath(p []string) bool {
 	switch last := strings.ToLower(p[len(p)-1]); {
-	case strings.Contains(last, "key"), strings.Contains(last, "token"), strings.Contains(last, "secret"),
-		strings.Contains(last, "password"), last == "headers", last == "env", last == BackendID, last == SecretProvider:
+	case secrets.MayHoldCredential(last), strings.Contains(last, "key"), last == "secrets", last == "headers", last == "env", last == BackendID, last == SecretProvider:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // Revert takes the keys at paths back to what target has, keeping everything else

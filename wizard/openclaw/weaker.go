@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/wizard/openclaw/json5"
 	"github.com/clawsetup/clawsetup/wizard/text"
 )
@@ -99,7 +100,7 @@ func plain(v any) any {
 func shown(p []string, v any) string {
 	switch v := v.(type) {
 	case string:
-		if sensitivePath(p) {
+		if sensitivePath(p) || secrets.CredentialValue(v) {
 			return "[hidden]"
 		}
 		return text.Clean(fmt.Sprintf("%q", v), 60)
