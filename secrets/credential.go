@@ -20,19 +20,22 @@ func pattern(expression string) func() *regexp.Regexp {
 }
 
 var (
-	credentialEnd  = pattern(`(?i)(?:` + credentialWords + `)$`)
+	credentialEnd  = pattern(`(?i)(?:` + credentialWords + `|[_.-]pat|[_.-]pwd)$`)
 	credentialWord = pattern(`(?i)` + credentialWords)
 	// publicNames are called like credentials and hold none: "secrets" is where OpenClaw
 	// says who serves them.
 	publicNames = pattern(`(?i)apiKeyHelper|max_?tokens|^secrets$`)
-	// A port in the place of a password is an address that pretends to be another one.
-	credentialForm = pattern(`(^|[\s=:"'])(?:sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|xox[abeoprs]-[A-Za-z0-9-]{10,}|xapp-[A-Za-z0-9-]{10,}|AKIA[A-Z0-9]{16}|AIza[A-Za-z0-9_-]{30,}|glpat-[A-Za-z0-9_-]{16,}|hf_[A-Za-z0-9]{20,}|cst_[A-Za-z0-9_-]{20,}|\d{8,10}:[A-Za-z0-9_-]{35}|Bearer\s+[A-Za-z0-9._~+/-]{16,})` +
-		`|-----BEGIN [A-Z ]*PRIVATE KEY-----.*|://[^/\s:@]+:[^/\s:@$]*[^\d/\s:@$][^/\s:@$]*@`)
-	// userInfo is a name and password inside of an address.
-	userInfo = pattern(`://[^/\s"'@]*:[^/\s"'@]*@`)
+	// A port in the place of a password is an address that pretends to be another one;
+	// whoever knows the address of a webhook may post to it.
+	credentialForm = pattern(`(^|[\s=:"']|/bot)(?:sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|xox[abeoprs]-[A-Za-z0-9-]{10,}|xapp-[A-Za-z0-9-]{10,}|AKIA[A-Z0-9]{16}|AIza[A-Za-z0-9_-]{30,}|glpat-[A-Za-z0-9_-]{16,}|hf_[A-Za-z0-9]{20,}|cst_[A-Za-z0-9_-]{20,}|\d{8,10}:[A-Za-z0-9_-]{35}|Bearer\s+[A-Za-z0-9._~+/-]{16,})` +
+		`|-----BEGIN [A-Z ]*PRIVATE KEY-----.*|://[^/\s:@]+:[^/\s:@$]*[^\d/\s:@$][^/\s:@$]*@|://hooks\.slack\.com/\w+/[\w/-]+|://discord(?:app)?\.com/api/webhooks/[\w/-]+`)
+	// userInfo is who asks inside of an address: a name and password, or a token.
+	userInfo = pattern(`://[^/\s"'@]+@`)
+	// parameter is one of an address that is called like no word of the above.
+	parameter = pattern(`(?i)([?&](?:key|sig|sign|signature|auth|access|code|pass|pwd)=)[^&#\s"']+`)
 	// assigned is a name with its value on one line, in JSON, JSON5, YAML and .env files;
 	// of a bare value the first word.
-	assigned = pattern(`(?i)(["']?[\w.-]*(?:` + credentialWords + `)[\w.-]*["']?\s*[:=]\s*)("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^\s,{}\[\]"'\\][^\s,{}\[\]"']*)`)
+	assigned = pattern(`(?i)(["']?(?:[\w.-]*(?:` + credentialWords + `)[\w.-]*|(?:[\w.-]*[_.-])?(?:pat|pwd))["']?\s*[:=]\s*)("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^\s,{}\[\]"'\\][^\s,{}\[\]"']*)`)
 	// harmless is what cannot be a credential: switches, short numbers, nothing.
 	harmless = pattern(`^(?:true|false|null|["']?\d{1,9}["']?|""|''|\||>)$`)
 )
@@ -45,11 +48,12 @@ func CredentialName(name string) bool { return credentialEnd().MatchString(name)
 // MayHoldCredential tells whether a name has the word for a credential anywhere in it,
 // and is not known to hold none. It is for who hides.
 func MayHoldCredential(name string) bool {
-	return credentialWord().MatchString(name) && !publicNames().MatchString(name)
+	return (credentialWord().MatchString(name) || credentialEnd().MatchString(name)) && !publicNames().MatchString(name)
 }
 
 // CredentialValue tells whether a text has the form of a credential, whatever it is
-// called: the prefix of a well-known issuer, a private key, a password in an address.
+// called: the prefix of a well-known issuer, a private key, a password in an address, the
+// address of a webhook.
 func CredentialValue(value string) bool { return credentialForm().MatchString(value) }
 
 // HideCredentials makes one line of a foreign file fit to be shown: the values of names
@@ -57,6 +61,7 @@ func CredentialValue(value string) bool { return credentialForm().MatchString(va
 // is hidden goes to the end of the line, since blanks and commas may belong to it.
 func HideCredentials(line string) string {
 	line = userInfo().ReplaceAllLiteralString(hideAssigned(line), "://"+hidden+"@")
+	line = parameter().ReplaceAllString(line, "${1}"+hidden)
 	return credentialForm().ReplaceAllString(line, "${1}"+hidden)
 }
 

@@ -9,7 +9,7 @@ var credentialNames = map[string]bool{
 	"apiKey": true, "API_KEY": true, "api-key": true, "OPENAI_API_KEY": true, "botToken": true, "appSecret": true, "password": true, "PGPASSWD": true,
 	"credentials": true, "Authorization": true, "encodingAESKey": true, "ENCODING_AES_KEY": true, "encryptKey": true, "secretKey": true, "AWS_SECRET_ACCESS_KEY": true,
 	"licenceKey": true, "connectionString": true, "privateKey": true, "nsec": true, "cookie": true,
-	"": false, "key": false, "maxTokens": false, "tokenLimit": false, "apiKeyHelper": false, "secrets": false, "sessionKey": false, "keyboard": false, "PASS_PHRASE": true, "api__key": true,
+	"": false, "key": false, "maxTokens": false, "tokenLimit": false, "apiKeyHelper": false, "secrets": false, "sessionKey": false, "keyboard": false, "PASS_PHRASE": true, "GITHUB_PAT": true, "DB_PWD": true, "PWD": false, "path": false, "api__key": true,
 }
 
 func TestCredentialName(t *testing.T) {
@@ -24,6 +24,7 @@ var credentialValues = map[string]bool{
 	"sk-0123456789abcdef": true, "token=ghp_0123456789abcdefghij": true, "xoxb-0123456789": true, "AKIAABCDEFGHIJKLMNOP": true, "glpat-0123456789abcdef": true,
 	"12345678:abcdefghijklmnopqrstuvwxyz012345678": true, "Authorization: Bearer abcdefghijklmnop": true,
 	"-----BEGIN PRIVATE KEY-----": true, "-----BEGIN RSA PRIVATE KEY-----": true, "postgres://user:pass@host/db": true, "http://good.example:80a@evil.example/": true,
+	"https://discord.com/api/webhooks/1/abc-d": true,
 	"": false, "risk-0123456789abcdef": false, "sk-short": false, "https://host:8443/path@tag": false, "https://user@host/": false, "Bearer ${TOKEN}": false,
 	"-----BEGIN CERTIFICATE-----": false, "https://host/a:b@c": false,
 }
@@ -51,6 +52,15 @@ func TestHideCredentials(t *testing.T) {
 		{`postgres://user:pass@host/db`, `postgres://[hidden]@host/db`},
 		{`{"token": true, "secret": "x y", "model": "m", "passphrase": 'z'}`, `{"token": true, "secret": "[hidden]", "model": "m", "passphrase": "[hidden]"}`},
 		{`{"max_tokens": 5, "token": "x"}`, `{"max_tokens": 5, "token": "[hidden]"}`},
+		{`"x-api-key": "v", "api-key": 'w'`, `"x-api-key": "[hidden]", "api-key": "[hidden]"`},
+		{`--api-key=v`, `--api-key="[hidden]"`},
+		{`GITHUB_PAT=abc`, `GITHUB_PAT="[hidden]"`},
+		{`"db_pwd": "abc"`, `"db_pwd": "[hidden]"`},
+		{`"pattern": "abc", CONFIG_PATH=/x`, `"pattern": "abc", CONFIG_PATH=/x`},
+		{`"url": "https://TOKEN@host/"`, `"url": "https://[hidden]@host/"`},
+		{`"url": "https://host/?a=1&key=abc&b=2"`, `"url": "https://host/?a=1&key=[hidden]&b=2"`},
+		{`"url": "https://hooks.slack.com/services/T0/B0/abc"`, `"url": "https[hidden]"`},
+		{`"url": "https://api.telegram.org/bot12345678:abcdefghijklmnopqrstuvwxyz012345678/x"`, `"url": "https://api.telegram.org/bot[hidden]/x"`},
 		{`"apiKeyHelper": "clawsetup token"`, `"apiKeyHelper": "clawsetup token"`},
 		{`MAX_TOKENS_LIMIT: "65536"`, `MAX_TOKENS_LIMIT: "65536"`},
 		{`"apiKey": {`, `"apiKey": {`},

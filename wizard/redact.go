@@ -12,7 +12,7 @@ import (
 
 // concealed tells a name below which everything is hidden (A4).
 func concealed(name string) bool {
-	return secrets.MayHoldCredential(name) || strings.EqualFold(name, "headers")
+	return secrets.MayHoldCredential(name) || strings.Contains(strings.ToLower(name), "headers")
 }
 
 // shortestSecret is the length from which on a value is worth hiding wherever it

@@ -2,6 +2,7 @@ package wizard_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -13,8 +14,11 @@ import (
 	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/wizard"
 	"github.com/clawsetup/clawsetup/wizard/cloudru"
+	"github.com/clawsetup/clawsetup/wizard/doctor"
 	"github.com/clawsetup/clawsetup/wizard/files"
 	"github.com/clawsetup/clawsetup/wizard/journal"
+	"github.com/clawsetup/clawsetup/wizard/openclaw"
+	"github.com/clawsetup/clawsetup/wizard/openclaw/json5"
 )
 
 // keep is a run of init that keeps the stored key.
@@ -320,5 +324,43 @@ func TestConfigFileGivesNoConsent(t *testing.T) {
 	}
 	if n := len(other.cloud.Requests()); n != 0 {
 		t.Fatalf("%d requests were sent", n)
+	}
+}
+
+// TestFixJournalsNoCredential: what the operator had in the places that doctor puts right
+// may be a credential, whatever the place is called.
+func TestFixJournalsNoCredential(t *testing.T) {
+	h := newHost(t)
+	h.mustInit(map[string]string{"store": "docker"})
+	path := h.path("openclaw/openclaw.json")
+	b, err := os.ReadFile(path)
+	must(t, err)
+	doc, err := json5.Parse(b)
+	must(t, err)
+	must(t, doc.Set([]string{"env", "vars", "HTTPS_PROXY"}, "http://corp:pass-of-the-proxy@proxy.corp:3128"))
+	must(t, doc.Set([]string{"env", "vars", "ANTHROPIC_CUSTOM_HEADERS"}, "x-corp: value-of-a-header"))
+	must(t, doc.Set([]string{"models", "providers", openclaw.BackendID, "baseUrl"}, "http://token-of-a-user@127.0.0.1:9"))
+	must(t, os.WriteFile(path, doc.Bytes(), 0o600))
+	w := h.wizard(&files.Disk{})
+	report, err := w.Examine(t.Context(), doctor.Selection{Only: []string{"foreign-environment", "provider-base-url"}})
+	must(t, err)
+	fix, err := w.NewFix(t.Context(), report, false)
+	must(t, err)
+	plan, _, err := finish(t, fix)
+	must(t, err)
+	if len(plan.Changes) == 0 {
+		t.Fatal("nothing was put right")
+	}
+	sealed, err := os.ReadFile(h.path("state/clawsetup/journal.jsonl"))
+	must(t, err)
+	shown, err := json.Marshal(plan)
+	must(t, err)
+	for _, credential := range []string{"pass-of-the-proxy", "value-of-a-header", "token-of-a-user"} {
+		if strings.Contains(string(sealed), credential) {
+			t.Errorf("the journal holds %s", credential)
+		}
+		if strings.Contains(string(shown), credential) {
+			t.Errorf("the plan shows %s", credential)
+		}
 	}
 }

@@ -24,21 +24,16 @@ type hiding struct {
 func (h hiding) changes(path string, before, after []byte) []journal.KeyChange {
 	out := settingsDiff(path, before, after)
 	for i := range out {
-		if h.old {
-			out[i].Old = h.fingerprint(out[i].Old)
-		}
-		if h.now {
-			out[i].New = h.fingerprint(out[i].New)
-		}
+		out[i].Old, out[i].New = h.side(out[i].Old, h.old), h.side(out[i].New, h.now)
 	}
 	return out
 }
 
-func (h hiding) fingerprint(value *string) *string {
+func (h hiding) side(value *string, foreign bool) *string {
 	if value == nil {
 		return nil
 	}
-	return h.with.shown(json.RawMessage(*value), true)
+	return h.with.shown(json.RawMessage(*value), foreign)
 }
 
 // settingsDiff compares two versions of a file of our own, setting by setting.
@@ -163,14 +158,14 @@ func splitPath(s string) []string {
 	return out
 }
 
-// shown is a value as the journal may hold it: a sensitive one only as a
-// fingerprint.
+// shown is a value as the journal may hold it: a sensitive one, and one that has the form
+// of a credential, only as a fingerprint.
 func (v *vault) shown(raw json.RawMessage, sensitive bool) *string {
 	if raw == nil {
 		return nil
 	}
 	s := string(raw)
-	if sensitive {
+	if sensitive || secrets.CredentialValue(s) {
 		s = v.fingerprint(secrets.New(raw))
 	}
 	return &s

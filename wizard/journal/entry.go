@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/clawsetup/clawsetup/secrets"
 )
 
 // Event names what happened. The names in the past tense are the domain events
@@ -190,6 +192,11 @@ func (e Entry) check() error {
 			if v != "" && !strings.HasPrefix(v, fingerprintPrefix) {
 				return fmt.Errorf("secret %q of store %q is not given as a fingerprint", s.Name, s.Store)
 			}
+		}
+	}
+	for _, k := range e.Keys {
+		if k.Old != nil && secrets.CredentialValue(*k.Old) || k.New != nil && secrets.CredentialValue(*k.New) {
+			return fmt.Errorf("the value of setting %q has the form of a credential and is not given as a fingerprint", k.Path)
 		}
 	}
 	return nil

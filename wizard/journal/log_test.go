@@ -406,6 +406,24 @@ func TestDigestAndFingerprint(t *testing.T) {
 	}
 }
 
+func TestEntryHoldsNoCredential(t *testing.T) {
+	clear, keyed := `"http://user:password@host"`, "fp:hmac-sha256:0123456789abcdef"
+	entry := func(c SecretChange, k KeyChange) Entry {
+		return Entry{Event: SetupRemoved, Phase: PhaseEvent, Secrets: []SecretChange{c}, Keys: []KeyChange{k}}
+	}
+	if err := entry(SecretChange{Name: "n", New: keyed}, KeyChange{Path: "p", Old: &keyed}).check(); err != nil {
+		t.Error(err)
+	}
+	for _, e := range []Entry{
+		entry(SecretChange{Name: "n", Old: "hunter2"}, KeyChange{}), entry(SecretChange{Name: "n", New: "hunter2"}, KeyChange{}),
+		entry(SecretChange{}, KeyChange{Path: "p", Old: &clear}), entry(SecretChange{}, KeyChange{Path: "p", New: &clear}),
+	} {
+		if err := e.check(); err == nil || strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "password@") {
+			t.Errorf("%+v: %v", e, err)
+		}
+	}
+}
+
 func TestCurrentActor(t *testing.T) {
 	t.Setenv("SUDO_USER", "ad\x1bmin")
 	a := CurrentActor()

@@ -159,7 +159,7 @@ func diff(before, after *json5.Document, p []string) (Edit, bool, error) {
 	if e.Old, err = raw(old, had); err == nil {
 		e.New, err = raw(now, has)
 	}
-	e.Sensitive = sensitivePath(p) || secrets.CredentialValue(string(e.Old)) || secrets.CredentialValue(string(e.New))
+	e.Sensitive = sensitivePath(p) || sensitiveText(e.Old) || sensitiveText(e.New)
 	if err != nil {
 		return Edit{}, false, fmt.Errorf("compare %s in openclaw.json: %w", strings.Join(p, "."), err)
 	}
@@ -183,15 +183,17 @@ func raw(v any, exists bool) (json.RawMessage, error) {
 	return b, err
 }
 
-// sensitivePath is true for keys at which people put credentials in the clear, and
-// for the whole objects that hold such keys.
+// sensitivePath is true for keys at which people put credentials in the clear, for what is
+// below them, and for the whole objects that hold such keys.
 func sensitivePath(p []string) bool {
-	switch last := strings.ToLower(p[len(p)-1]); {
-	case secrets.MayHoldCredential(last), strings.Contains(last, "key"), last == "secrets", last == "headers", last == "env", last == BackendID, last == SecretProvider:
-		return true
-	default:
-		return false
-	}
+	last := strings.ToLower(p[len(p)-1])
+	return secrets.MayHoldCredential(last) || strings.Contains(last, "key") || slices.Contains([]string{"secrets", BackendID, SecretProvider}, last) ||
+		slices.ContainsFunc(p, func(key string) bool { return strings.EqualFold(key, "env") || strings.EqualFold(key, "headers") })
+}
+
+// sensitiveText tells a value in which there is something that a diff would hide.
+func sensitiveText(value json.RawMessage) bool {
+	return secrets.HideCredentials(string(value)) != string(value)
 }
 
 // Revert takes the keys at paths back to what target has, keeping everything else
