@@ -73,6 +73,15 @@ func TestHideCredentials(t *testing.T) {
 	}
 }
 
+func TestHideByValue(t *testing.T) {
+	if got := New([]byte("value")).Hide("a value, value", "*"); got != "a *, *" {
+		t.Error(got)
+	}
+	if got := (Secret{}).Hide("a value", "*"); got != "a value" {
+		t.Error(got)
+	}
+}
+
 // TestWhatIsAccusedIsHidden: whoever may be told to have a credential in the clear does
 // not have it shown.
 func TestWhatIsAccusedIsHidden(t *testing.T) {

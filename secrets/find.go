@@ -38,6 +38,16 @@ func (s Secret) In(b []byte) Form {
 	return ""
 }
 
+// Hide puts mask in the place of the secret in a text; the zero Secret is in none.
+func (s Secret) Hide(text, mask string) string {
+	v := s.Expose()
+	defer clear(v)
+	if len(v) == 0 {
+		return text
+	}
+	return string(bytes.ReplaceAll([]byte(text), v, []byte(mask)))
+}
+
 // shortestCoded is from which length on a piece of base64 is no chance find.
 const shortestCoded = 8
 

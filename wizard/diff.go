@@ -57,7 +57,7 @@ const widestLine = 400
 func Diff(c Change) FileDiff {
 	out := FileDiff{Path: c.Path, Mode: modeChange(c)}
 	before, after := lines(c.Before.Data), lines(c.After.Data)
-	hide := newRedactor(c.Before.Data, c.After.Data)
+	hide := newRedactor(c.values, c.Before.Data, c.After.Data)
 	edits := udiff.Strings(before, after)
 	unified, err := udiff.ToUnifiedDiff("before", "after", before, edits, 3)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/wizard/files"
 	"github.com/clawsetup/clawsetup/wizard/hint"
 	"github.com/clawsetup/clawsetup/wizard/journal"
@@ -22,6 +23,8 @@ type History struct {
 	log   *journal.Log
 	vault *vault
 	snaps *journal.Snapshots
+	// values are the secrets that no diff shows.
+	values []secrets.Secret
 }
 
 // History opens the journal and verifies it. It writes nothing.
@@ -52,6 +55,9 @@ func (w *Wizard) History(ctx context.Context) (*History, error) {
 	}
 	h := NewHistory(log, snaps, keysErr)
 	h.vault = v
+	if keysErr == nil {
+		h.values = v.storedValues(ctx)
+	}
 	return h, nil
 }
 
@@ -148,7 +154,7 @@ func (h *History) Diffs(r journal.Record) ([]FileDiff, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s after record %d: %w", f.Path, r.Seq, err)
 		}
-		out = append(out, Diff(Change{Path: f.Path, Before: before, After: after}))
+		out = append(out, Diff(Change{Path: f.Path, Before: before, After: after, values: &h.values}))
 	}
 	return out, nil
 }

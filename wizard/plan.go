@@ -55,6 +55,9 @@ type Change struct {
 	// Sensitive files may hold secrets of the operator's: their digests are keyed.
 	Sensitive bool
 
+	// values are the secrets that its diff hides by their values, as far as they are known
+	// by the time that it is shown.
+	values *[]secrets.Secret
 	// mode is the permission of the new file, private when zero.
 	mode  fs.FileMode
 	event journal.Event

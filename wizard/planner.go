@@ -23,6 +23,8 @@ type planner struct {
 	// written are the digests of what was written to each path.
 	written map[string][]string
 	plan    *Plan
+	// values are those of the secrets, which no diff shows.
+	values *[]secrets.Secret
 	// wanted are the paths that the Plan covers, those that are right already
 	// included.
 	wanted map[string]bool
@@ -30,7 +32,7 @@ type planner struct {
 
 // newPlanner reads what earlier transactions did.
 func (w *Wizard) newPlanner(ctx context.Context, v *vault, basis files.File) (*planner, error) {
-	p := &planner{w: w, vault: v, plan: &Plan{vault: v, basis: basis}, wanted: map[string]bool{}, written: map[string][]string{}}
+	p := &planner{w: w, vault: v, plan: &Plan{vault: v, basis: basis}, wanted: map[string]bool{}, written: map[string][]string{}, values: new(v.storedValues(ctx))}
 	if v.fresh {
 		if v.restart {
 			return p, nil
@@ -66,7 +68,7 @@ func (p *planner) file(path string, after []byte, c Change) error {
 	if err := p.w.Disk.CheckTarget(path); err != nil {
 		return err
 	}
-	c.Path, c.Before = path, before
+	c.Path, c.Before, c.values = path, before, p.values
 	c.After = files.File{}
 	if after != nil {
 		c.After = files.File{Exists: true, Mode: files.KeptMode(cmp.Or(c.mode, private)), Data: after}
@@ -128,6 +130,11 @@ func (p *planner) secret(ctx context.Context, store secrets.Store, dir string, n
 	old, err := store.Get(ctx, name)
 	if err != nil && !errors.Is(err, secrets.ErrNotFound) {
 		return fmt.Errorf("reading %s from the %s store: %w", name, store.Kind(), err)
+	}
+	for _, v := range []secrets.Secret{old, value} {
+		if v.Len() >= shortestSecret {
+			*p.values = append(*p.values, v)
+		}
 	}
 	if old.Equal(value) {
 		return nil

@@ -2,6 +2,7 @@ package wizard
 
 import (
 	"bytes"
+	"context"
 	"slices"
 	"strings"
 
@@ -15,6 +16,21 @@ func concealed(name string) bool {
 	return secrets.MayHoldCredential(name) || strings.Contains(strings.ToLower(name), "headers")
 }
 
+// storedValues are those that the set-up has in the journal's own store. One that cannot
+// be read now cannot be hidden either.
+func (v *vault) storedValues(ctx context.Context) []secrets.Secret {
+	if v == nil || v.fresh {
+		return nil
+	}
+	var out []secrets.Secret
+	for _, name := range storedNames {
+		if value, err := v.store.Get(ctx, name); err == nil && value.Len() >= shortestSecret {
+			out = append(out, value)
+		}
+	}
+	return out
+}
+
 // shortestSecret is the length from which on a value is worth hiding wherever it
 // stands; shorter ones would hide half of the file.
 const shortestSecret = 8
@@ -22,10 +38,18 @@ const shortestSecret = 8
 // redactor makes the lines of a file safe to show. It knows the texts that stand under
 // credential-like names on lines of their own, too, and those that look like a credential
 // whatever they are called.
-type redactor struct{ values []string }
+type redactor struct {
+	values []string
+	stored []secrets.Secret
+}
 
-func newRedactor(versions ...[]byte) redactor {
+// newRedactor learns from all versions of a file; stored are values of ours, which are
+// hidden wherever somebody wrote them.
+func newRedactor(stored *[]secrets.Secret, versions ...[]byte) redactor {
 	var r redactor
+	if stored != nil {
+		r.stored = *stored
+	}
 	for _, b := range versions {
 		doc, err := json5.Parse(b)
 		if err != nil {
@@ -106,6 +130,9 @@ func (r redactor) line(s string) string {
 	s = strings.TrimRight(s, "\r\n")
 	trimmed := strings.TrimLeft(s, " \t")
 	indent := strings.Repeat(" ", len(s)-len(trimmed))
+	for _, k := range r.stored {
+		trimmed = k.Hide(trimmed, "[hidden]")
+	}
 	for _, v := range r.values {
 		trimmed = strings.ReplaceAll(trimmed, v, "[hidden]")
 	}

@@ -364,3 +364,41 @@ func TestFixJournalsNoCredential(t *testing.T) {
 		}
 	}
 }
+
+// TestDiffsHideTheStoredKey: somebody wrote the key itself into a file of ours, under no
+// name at all.
+func TestDiffsHideTheStoredKey(t *testing.T) {
+	h := newHost(t)
+	h.mustInit(map[string]string{"store": "docker"})
+	stored, err := os.ReadFile(h.path("config/clawsetup/secrets/" + secrets.APIKey))
+	must(t, err)
+	key := string(stored)
+	env := h.path("config/clawsetup/.env")
+	b, err := os.ReadFile(env)
+	must(t, err)
+	must(t, os.WriteFile(env, append(b, "# mine: "+key+"\n"...), 0o600))
+	plan, err := h.run(h.keep(map[string]string{"section": "repair"}))
+	must(t, err)
+	shown, err := json.Marshal(plan)
+	must(t, err)
+	if !strings.Contains(string(shown), "# mine: [hidden]") || strings.Contains(string(shown), key) {
+		t.Errorf("the plan shows the key: %v", strings.Contains(string(shown), key))
+	}
+	hist, err := h.History(t.Context())
+	must(t, err)
+	found := false
+	for r, err := range hist.Records() {
+		must(t, err)
+		diffs, err := hist.Diffs(r)
+		must(t, err)
+		for _, d := range diffs {
+			found = found || strings.Contains(d.String(), "# mine: [hidden]")
+			if strings.Contains(d.String(), key) {
+				t.Errorf("the diff of record %d shows the key", r.Seq)
+			}
+		}
+	}
+	if !found {
+		t.Error("no diff of the history has the line")
+	}
+}
