@@ -5,7 +5,7 @@ var uninstallEnglish = map[string]string{
 	"cmd.uninstall.short": "Take back everything that clawsetup did",
 	"cmd.uninstall.long": "Takes back what the journal says was done. Files are again what they were before the first set-up, or removed; of openclaw.json only our settings go, and what you changed there since stays. What you edited in a file of ours is kept beside it, with .kept after its name. The difference is shown first, and this part is one transaction like any other.\n\n" +
 		"Then goes what no rollback brings back: containers, networks, volumes and images of this set-up, the copies of the secrets, the items in the keyring or the secret files and, at last, the journal with its snapshots and keys. --keep-journal leaves those: the journal key, the snapshot key and the journal's head stay in the store, since without them nobody could read or verify it. They open nothing else.\n\n" +
-		"At the end every place that clawsetup knows is searched for the secrets. Exit code 1 when one is found; what could not be looked into is said. After a crash, run it again: it finishes. Conversations of Claude Code are yours and stay; session-purge deletes them.",
+		"At the end the secrets are searched for: in what is left of our folders, in the folders that our files were in and all of OpenClaw's, in what docker inspect shows, in the processes of this host, and where doctor looks for keys (histories of shells, profiles, .env files, settings of Claude Code, what git tracks). Exit code 1 when one is found; what could not be looked into is said. After a crash, run it again: it finishes. Conversations of Claude Code are yours and stay; session-purge deletes them.",
 	"flag.keep-journal": "leave the journal, its snapshots and its keys",
 
 	"review.counts-removals": "{0} {0:file|files}, {1} {1:secret|secrets}, {2} {2:thing|things} removed after that, for good",
@@ -44,7 +44,8 @@ var uninstallEnglish = map[string]string{
 	"note.uninstall-image-in-use":         "the image {0} stays: another container needs it",
 	"note.uninstall-folder-stays":         "{0} stays: it holds {2} {2:thing that is|things that are} not ours: {1}",
 	"note.uninstall-found":                "{0} is still in {1} ({2})",
-	"note.uninstall-searched":             "{0} {0:secret|secrets} searched for in {1} {1:file|files} of our folders and of those that our files were in: nothing found",
+	"note.uninstall-searched":             "{0} {0:secret|secrets} searched for in {1} {1:file|files} of our folders, of OpenClaw's and of those that our files were in, in processes, and where doctor looks for keys: nothing found",
+	"note.uninstall-unsought":             "not searched for: {0}. The store did not hold the value any more when this run began",
 	"note.uninstall-not-searched":         "not searched for secrets: an earlier run had deleted them, and what they were is not known any more",
 	"note.uninstall-skipped":              "not searched: {1} {1:place|places} could not be read: {0}",
 	"note.uninstall-containers-searched":  "docker inspect of {0} {0:container that is|containers that are} left: searched",

@@ -28,8 +28,12 @@ type remains struct {
 	Folders []string `json:"folders"`
 	// Own are the folders that bear our name: one that is not empty is told.
 	Own []string `json:"own"`
-	// Searched are folders whose own files are searched for secrets.
+	// Searched are folders whose own files are searched for secrets, Deep those that are
+	// searched with all that is below them.
 	Searched []string `json:"searched"`
+	Deep     []string `json:"deep"`
+	// Held are the secrets of the set-up that a store ever held.
+	Held []string `json:"held"`
 }
 
 // storePlace is one secret store; Dir is the folder of a docker store.
@@ -53,7 +57,7 @@ func (w *Wizard) loadRemains() (*remains, error) {
 	if err := json.Unmarshal(f.Data, &out); err != nil {
 		return nil, fmt.Errorf("reading what an uninstall had still to delete, %s: %w", w.remainsFile(), err)
 	}
-	for _, p := range slices.Concat(out.Folders, out.Own, out.Searched) {
+	for _, p := range slices.Concat(out.Folders, out.Own, out.Searched, out.Deep) {
 		if !filepath.IsAbs(p) {
 			return nil, fmt.Errorf("reading what an uninstall had still to delete, %s: %q is not an absolute path", w.remainsFile(), p)
 		}

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/clawsetup/clawsetup/secrets"
+	"github.com/clawsetup/clawsetup/wizard/doctor"
 	"github.com/clawsetup/clawsetup/wizard/journal"
 )
 
@@ -49,12 +50,19 @@ type searching struct {
 }
 
 // search looks for the secrets in every place that is known: our own folders and what is
-// left in them, the folders that our files were in, the snapshots of a kept journal, and
-// what the engine shows of its containers. It says what was not looked into.
-func (s *UninstallSession) search(ctx context.Context, left remains) []Note {
-	found, notes := s.itemsLeft(ctx, left)
-	q := &searching{w: s.w, sought: s.sought, found: found, seen: map[string]bool{}}
-	if s.opts.KeepJournal {
+// left in them, the folders that our files were in, OpenClaw's with all that is below it,
+// the snapshots of a kept journal, what the engine shows of its containers, and where
+// doctor looks for keys. It says what was not looked into, and which values are not known. While
+// the journal stays, its keys are where they belong.
+func (s *UninstallSession) search(ctx context.Context, left remains, journalStays bool) []Note {
+	names, seek := slices.Concat(storedNames, keyNames), s.sought
+	if journalStays {
+		names = storedNames
+		seek = slices.DeleteFunc(slices.Clone(seek), func(o sought) bool { return !slices.Contains(items(storedNames), o.name) })
+	}
+	found, notes := s.itemsLeft(ctx, left, names)
+	q := &searching{w: s.w, sought: seek, found: found, seen: map[string]bool{}}
+	if journalStays && s.known.vault != nil {
 		if snaps, err := journal.OpenSnapshots(s.w.Disk, s.w.Paths.State, s.known.vault.keys); err == nil {
 			q.snaps = snaps
 		}
@@ -65,24 +73,81 @@ func (s *UninstallSession) search(ctx context.Context, left remains) []Note {
 	for _, dir := range left.Searched {
 		q.folder(dir)
 	}
+	for _, dir := range left.Deep {
+		q.tree(dir)
+	}
 	containers := q.containers(ctx)
+	s.elsewhere(ctx, q)
 	s.found = q.found
 	for _, t := range q.found {
 		notes = append(notes, Note{ID: "uninstall-found", State: Failed, Args: []any{t.Secret, t.Where, t.Form}})
 	}
+	unknown := s.unsought(left.Held)
+	if len(unknown) > 0 {
+		notes = append(notes, Note{ID: "uninstall-unsought", State: NotChecked, Args: []any{unknown}})
+	}
 	switch {
-	case len(s.sought) == 0:
+	case len(q.sought) == 0 && len(unknown) == 0:
 		notes = append(notes, Note{ID: "uninstall-not-searched", State: NotChecked})
-	case len(q.found) == 0:
-		notes = append(notes, Note{ID: "uninstall-searched", Args: []any{len(s.sought), q.files}})
+	case len(q.sought) > 0 && len(q.found) == 0:
+		n := Note{ID: "uninstall-searched", Args: []any{len(q.sought), q.files}}
+		if len(unknown) > 0 {
+			n.State = NotChecked // the whole was not
+		}
+		notes = append(notes, n)
 	}
 	if len(q.skipped) > 0 {
 		notes = append(notes, Note{ID: "uninstall-skipped", State: NotChecked, Args: []any{q.skipped[:min(len(q.skipped), mostNamed)], len(q.skipped)}})
 	}
-	if len(s.sought) > 0 {
+	if len(q.sought) > 0 {
 		notes = append(notes, containers)
 	}
 	return append(notes, s.staying(left)...)
+}
+
+// unsought are those of the secrets that a store once held and whose values nobody knows
+// any more.
+func (s *UninstallSession) unsought(held []string) []string {
+	return slices.DeleteFunc(slices.Clone(held), func(name string) bool {
+		return slices.ContainsFunc(s.sought, func(o sought) bool { return o.name == name })
+	})
+}
+
+// searchedHost is where doctor would look for keys; nil when that is not known.
+func (w *Wizard) searchedHost() *doctor.Host {
+	h, err := w.doctorHost()
+	if err != nil {
+		return nil
+	}
+	if h.SetupErr = nil; h.Made == nil {
+		h.Made = &doctor.Made{ConfigDir: w.Paths.Config, StateDir: w.Paths.State, StackDir: w.Paths.Config}
+	}
+	h.Made.Waivers = nil
+	return h
+}
+
+// elsewhere searches where people and programs leave keys: processes, histories of shells,
+// profiles, files of variables, settings of Claude Code, what git tracks.
+func (s *UninstallSession) elsewhere(ctx context.Context, q *searching) {
+	if s.host == nil {
+		q.skipped = append(q.skipped, "processes", q.w.Paths.Home)
+		return
+	}
+	values := map[string]secrets.Secret{}
+	for _, o := range q.sought {
+		values[o.name] = o.value
+	}
+	s.host.Made.Secrets = func(context.Context) (map[string]secrets.Secret, error) { return values, nil }
+	found, gaps := doctor.Holding(ctx, s.host)
+	for _, f := range found {
+		known := func(t Trace) bool { return t.Secret == f.Holds && t.Where == f.Where.Path }
+		if !slices.ContainsFunc(q.found, known) {
+			q.found = append(q.found, Trace{Secret: f.Holds, Where: f.Where.String(), Form: string(secrets.InClear)})
+		}
+	}
+	for _, g := range gaps {
+		q.skipped = append(q.skipped, g.Where)
+	}
 }
 
 // tree searches a folder and everything below it; links are not followed.

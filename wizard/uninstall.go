@@ -8,9 +8,9 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/clawsetup/clawsetup/secrets"
+	"github.com/clawsetup/clawsetup/wizard/doctor"
 	"github.com/clawsetup/clawsetup/wizard/files"
 	"github.com/clawsetup/clawsetup/wizard/hint"
 	"github.com/clawsetup/clawsetup/wizard/image"
@@ -51,6 +51,8 @@ type UninstallSession struct {
 	remains *remains
 	// sought are the secrets that must not be anywhere any more.
 	sought []sought
+	// host is where people and programs leave keys besides; nil when that is not known.
+	host *doctor.Host
 	// engineSeen tells that the plan says what the engine holds.
 	engineSeen bool
 	// stayed are images that others need.
@@ -65,6 +67,8 @@ type known struct {
 	touched []touched
 	// made are folders that were missing before.
 	made []string
+	// held are the secrets of the set-up that a store ever held.
+	held []string
 	// images are pinned references.
 	images []string
 	vault  *vault
@@ -81,6 +85,7 @@ func (w *Wizard) NewUninstall(ctx context.Context, opts UninstallOptions) (*Unin
 	if s.setup, s.basis = setup, f; err != nil {
 		s.start = append(s.start, Note{ID: "uninstall-setup-unread", State: NotChecked, Args: []any{w.Paths.SetupFile(), reason(err)}})
 	}
+	s.host = w.searchedHost()
 	if s.remains, err = w.loadRemains(); err != nil {
 		return nil, err
 	}
@@ -109,12 +114,14 @@ func (w *Wizard) NewUninstall(ctx context.Context, opts UninstallOptions) (*Unin
 	return s, s.read(ctx)
 }
 
-// unknown adds what can be done when the journal cannot be believed.
+// unknown adds what can be done when the journal cannot be believed; an error that knows
+// its own remedy keeps it.
 func unknown(err error) error {
-	if h, ok := hint.Of(err); ok && strings.HasPrefix(h.ID, "journal-newer") || errors.Is(err, ErrNewerSetup) {
+	err = fmt.Errorf("what is to be taken back is not known: %w", err)
+	if _, ok := hint.Of(err); ok {
 		return err
 	}
-	return hint.With(fmt.Errorf("what is to be taken back is not known: %w", err), "uninstall-unknown")
+	return hint.With(err, "uninstall-unknown")
 }
 
 // resume begins where the journal is going already.
@@ -195,6 +202,9 @@ func (k *known) add(r journal.Record, holds map[storePlace]map[string]bool) erro
 			holds[at] = map[string]bool{}
 		}
 		holds[at][c.Name] = c.New != ""
+		if c.New != "" && slices.Contains(storedNames, c.Name) && !slices.Contains(k.held, c.Name) {
+			k.held = append(k.held, c.Name)
+		}
 	}
 	if r.Event == journal.ImagePinned {
 		k.addImage(r.Detail["reference"], r.Detail["digest"])

@@ -52,9 +52,23 @@ func (s *UninstallSession) Apply(ctx context.Context, p *Plan, report func(Progr
 	notes, err := s.rest(context.WithoutCancel(ctx), p, held, report)
 	res.Notes, res.Stayed = append(res.Notes, notes...), s.stayed
 	if err != nil {
-		return Result{}, hint.With(fmt.Errorf("the set-up is taken back, but not all of the rest is removed: %w", err), "uninstall-again")
+		// The values are known in this run alone: what it leaves is searched all the same.
+		s.search(context.WithoutCancel(ctx), s.left(), true)
+		return Result{}, hint.With(errors.Join(fmt.Errorf("the set-up is taken back, but not all of the rest is removed: %w", err), s.foundErr()), "uninstall-again")
 	}
 	return res, nil
+}
+
+// foundErr says where secrets still are; nil when none was found.
+func (s *UninstallSession) foundErr() error {
+	var errs []error
+	for _, t := range s.found[:min(len(s.found), mostNamed)] {
+		errs = append(errs, fmt.Errorf("%s is still in %s", t.Secret, text.Clean(t.Where, 200)))
+	}
+	if more := len(s.found) - mostNamed; more > 0 {
+		errs = append(errs, fmt.Errorf("and secrets are in %d places more", more))
+	}
+	return errors.Join(errs...)
 }
 
 // heldLock is a lock that is given back once.
@@ -100,7 +114,7 @@ func (s *UninstallSession) rest(ctx context.Context, p *Plan, held *heldLock, re
 		return nil, err
 	}
 	p.tell(report, Durable, removeJournal, removeKeys, removeFolder)
-	return append(notes, s.search(ctx, left)...), nil
+	return append(notes, s.search(ctx, left, false)...), nil
 }
 
 // emptyEngine removes what the engine holds of this installation, but for images that
@@ -167,7 +181,7 @@ func (s *UninstallSession) left() remains {
 		return *s.remains
 	}
 	k := s.known
-	out := remains{Stores: k.stores, Folders: slices.Clone(k.made), Own: []string{s.w.Paths.Config, s.w.runtimeDir(), s.w.Paths.State}}
+	out := remains{Stores: k.stores, Held: k.held, Folders: slices.Clone(k.made), Own: []string{s.w.Paths.Config, s.w.runtimeDir(), s.w.Paths.State}}
 	for _, at := range k.stores {
 		if at.Dir != "" {
 			out.Own = append(out.Own, filepath.Join(at.Dir, "secrets"))
@@ -177,10 +191,13 @@ func (s *UninstallSession) left() remains {
 	_, beside := k.claudeDirs()
 	out.Own = append(out.Own, beside...)
 	for _, t := range k.touched {
-		out.Searched = append(out.Searched, filepath.Dir(t.first.Path))
+		dir := filepath.Dir(t.first.Path)
+		if out.Searched = append(out.Searched, dir); t.shared {
+			out.Deep = append(out.Deep, dir) // OpenClaw's own: its logs and agents
+		}
 	}
 	out.Folders = append(out.Folders, out.Own...)
-	for _, list := range []*[]string{&out.Folders, &out.Own, &out.Searched} {
+	for _, list := range []*[]string{&out.Folders, &out.Own, &out.Searched, &out.Deep} {
 		slices.Sort(*list)
 		*list = slices.Compact(*list)
 	}
@@ -198,7 +215,7 @@ func (s *UninstallSession) keep(ctx context.Context, left remains) ([]Note, erro
 	if err := s.w.removeFolders(left.Folders); err != nil {
 		return nil, err
 	}
-	searched := s.search(ctx, left)
+	searched := s.search(ctx, left, true)
 	log, err := s.w.openJournal(ctx, s.known.vault)
 	if err != nil {
 		return nil, err
@@ -254,12 +271,8 @@ func (s *UninstallSession) kept(path string) bool {
 	return false
 }
 
-// itemsLeft looks whether the stores really forgot.
-func (s *UninstallSession) itemsLeft(ctx context.Context, left remains) ([]Trace, []Note) {
-	names := slices.Concat(storedNames, keyNames)
-	if s.opts.KeepJournal {
-		names = storedNames
-	}
+// itemsLeft looks whether the stores really forgot these.
+func (s *UninstallSession) itemsLeft(ctx context.Context, left remains, names []string) ([]Trace, []Note) {
 	var found []Trace
 	var notes []Note
 	for _, at := range left.Stores {

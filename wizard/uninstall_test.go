@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -105,6 +106,120 @@ func TestUninstallFindsSecrets(t *testing.T) {
 		t.Errorf("in openclaw.json and its snapshots: %+v", s.Found())
 	}
 	h.verify()
+}
+
+// TestUninstallLooksElsewhere: where people leave keys that are in no place of ours, and
+// what OpenClaw writes below its folder.
+func TestUninstallLooksElsewhere(t *testing.T) {
+	h := newHost(t)
+	h.mustInit(nil)
+	left := map[string]bool{}
+	for _, name := range []string{".bash_history", ".profile", "openclaw/.env", "openclaw/logs/gateway.log", "openclaw/agents/main/agent/models.json"} {
+		must(t, os.MkdirAll(filepath.Dir(h.path(name)), 0o700))
+		must(t, os.WriteFile(h.path(name), []byte("curl -H 'x: "+firstKey+"'\n"), 0o600))
+		left[h.path(name)] = true
+	}
+	s, r := h.uninstall(wizard.UninstallOptions{})
+	for _, f := range s.Found() {
+		path, _, _ := strings.Cut(f.Where, ":1")
+		if !left[path] || f.Secret != secrets.APIKey {
+			t.Errorf("%+v", f)
+		}
+		delete(left, path)
+	}
+	if len(left) > 0 || strings.Contains(sprint(r.Notes), "uninstall-searched") {
+		t.Errorf("not found in %v; %s", left, sprint(r.Notes))
+	}
+}
+
+// TestUninstallSaysWhatItCannotSeek: a secret that the store lost, or that an earlier run
+// took out of it before it ended, is nowhere searched for, and not said to be nowhere.
+func TestUninstallSaysWhatItCannotSeek(t *testing.T) {
+	h := newHost(t)
+	h.mustInit(nil)
+	stored := h.path("config/clawsetup/secrets/" + secrets.APIKey)
+	must(t, os.Rename(stored, stored+".bak"))
+	s, r := h.uninstall(wizard.UninstallOptions{})
+	checkUnsought(t, s, r, secrets.APIKey)
+
+	h = newHost(t)
+	h.mustInit(nil)
+	must(t, os.MkdirAll(h.path("elsewhere"), 0o700))
+	must(t, os.WriteFile(h.path("config/clawsetup/mine.txt"), []byte(firstKey), 0o600))
+	must(t, os.MkdirAll(h.Paths.Runtime, 0o700))
+	runtime := filepath.Join(h.Paths.Runtime, h.Paths.Scope())
+	must(t, os.Symlink(h.path("elsewhere"), runtime))
+	s, err := h.NewUninstall(t.Context(), wizard.UninstallOptions{})
+	must(t, err)
+	_, _, err = finish(t, s)
+	if err == nil || !strings.Contains(err.Error(), secrets.APIKey+" is still in "+h.path("config/clawsetup/mine.txt")) {
+		t.Fatalf("the key that is left is not told: %v", err)
+	}
+	if strings.Contains(err.Error(), secrets.JournalKey+" is still") {
+		t.Errorf("the keys of a journal that stays are told: %v", err)
+	}
+	_ = os.Remove(runtime)
+	s, r = h.uninstall(wizard.UninstallOptions{})
+	checkUnsought(t, s, r, secrets.APIKey)
+}
+
+func checkUnsought(t *testing.T, s *wizard.UninstallSession, r wizard.Result, name string) {
+	t.Helper()
+	if len(s.Found()) > 0 {
+		t.Errorf("%+v", s.Found())
+	}
+	said := false
+	for _, n := range r.Notes {
+		switch n.ID {
+		case "uninstall-unsought":
+			said = n.State == wizard.NotChecked && strings.Contains(fmt.Sprint(n.Args...), name)
+		case "uninstall-searched":
+			if n.State == wizard.OK {
+				t.Errorf("said to be searched for: %v", n)
+			}
+		}
+	}
+	if !said {
+		t.Errorf("not said that %s was not searched for: %s", name, sprint(r.Notes))
+	}
+}
+
+// TestUninstallTellsTheRemedy: of what ended it before anything was changed, and not that
+// of another fault.
+func TestUninstallTellsTheRemedy(t *testing.T) {
+	for want, spoil := range map[string]func(*host){
+		"journal-key-unreachable": func(h *host) { h.keyring.down = errDown },
+		"openclaw-config-broken": func(h *host) {
+			must(t, os.WriteFile(h.path("openclaw/openclaw.json"), []byte("{"), 0o600))
+		},
+		"path-too-large": func(h *host) {
+			must(t, os.WriteFile(h.path("config/clawsetup/.env"), make([]byte, 9<<20), 0o600))
+		},
+		"path-not-regular": func(h *host) {
+			must(t, os.Remove(h.path("config/clawsetup/.env")))
+			must(t, os.Mkdir(h.path("config/clawsetup/.env"), 0o700))
+		},
+		"path-symlink": func(h *host) {
+			must(t, os.Remove(h.path("config/clawsetup/.env")))
+			must(t, os.Symlink(h.Paths.SetupFile(), h.path("config/clawsetup/.env")))
+		},
+		"uninstall-unknown": func(h *host) {
+			must(t, os.WriteFile(filepath.Join(h.Paths.State, "journal.jsonl"), []byte("{}\n"), 0o600))
+		},
+	} {
+		h := newHost(t)
+		h.mustInit(map[string]string{"store": "keyring"})
+		spoil(h)
+		before := h.tree()
+		s, err := h.NewUninstall(t.Context(), wizard.UninstallOptions{})
+		if err == nil {
+			_, err = s.Plan(t.Context())
+		}
+		if got, _ := hint.Of(err); got.ID != want {
+			t.Errorf("%s: the hint is %q of %v", want, got.ID, err)
+		}
+		same(t, before, h.tree())
+	}
 }
 
 // TestUninstallOfLeftovers: older values that a killed run or a lost journal left in a store,

@@ -174,6 +174,8 @@ type Finding struct {
 	// Waiver is why the operator accepts it; nil when nobody does.
 	Waiver *Waiver `json:"waiver,omitempty"`
 
+	// Holds names the secret of this installation whose value is there; empty for another.
+	Holds string `json:"-"`
 	// Repair is how; nil when there is none that is safe.
 	Repair *Repair `json:"-"`
 }

@@ -35,6 +35,23 @@ func leakChecks() []Check {
 	}
 }
 
+// Holding looks where people and programs leave keys for the values that h.Made has. It
+// returns what holds one, and what could not be looked at.
+func Holding(ctx context.Context, h *Host) ([]Finding, []Gap) {
+	only := []string{"key-in-processes", "key-in-arguments", "key-in-history", "key-in-profile", "key-in-dotenv", "key-in-settings", "key-in-git"}
+	var found []Finding
+	var gaps []Gap
+	for _, r := range Examine(ctx, h, Selection{Only: only}).Results {
+		gaps = append(gaps, r.Gaps...)
+		for _, f := range r.Findings {
+			if f.Holds != "" {
+				found = append(found, f)
+			}
+		}
+	}
+	return found, gaps
+}
+
 func storeChecks() []Check {
 	leak := []Category{Disclosure, CredentialLeak}
 	i02 := []string{"I-02"}

@@ -137,9 +137,9 @@ func keyInSettings(ctx context.Context, h *Host, a *answer) {
 		}
 		for _, l := range leaves {
 			where := f.at(text.Clean(l.key(), 100))
-			switch kind := n.find([]byte(l.value)); {
+			switch kind, name := n.find([]byte(l.value)); {
 			case kind != "":
-				a.found(where, kind)
+				a.found(where, kind).Holds = name
 			case l.credential() && sentinel(l.value):
 				a.found(where, "it is a word that guides give, and no secret").milder(Medium)
 			case l.credential() && !fromEnvironment(l.value) && l.last() != "apiKeyHelper":

@@ -70,11 +70,17 @@ var (
 	prefixed = text.Pattern(`\b(?:cst_[A-Za-z0-9_-]{43}|sk-ant-[A-Za-z0-9_-]{20,})`)
 )
 
-// find says what kind of credential a line holds, in words that hold nothing of it.
-func (n *needles) find(line []byte) string {
+// find says what kind of credential a line holds, in words that hold nothing of it, and
+// the name of it when it is one of the installation.
+func (n *needles) find(line []byte) (kind, name string) {
 	if name := n.value(line); name != "" {
-		return "it holds the value of " + name
+		return "it holds the value of " + name, name
 	}
+	return form(line), ""
+}
+
+// form says what form of a credential a line holds.
+func form(line []byte) string {
 	if len(line) > longestLine {
 		return "" // nobody typed it: only the values themselves are looked for
 	}
@@ -107,12 +113,12 @@ func (n *needles) lines(a *answer, path string, data []byte, numbered bool) {
 	line := 0
 	for content := range bytes.Lines(data) {
 		line++
-		if kind := n.find(content); kind != "" {
+		if kind, name := n.find(content); kind != "" {
 			where := Location{Path: path}
 			if numbered {
 				where.Line = line
 			}
-			a.found(where, kind)
+			a.found(where, kind).Holds = name
 		}
 	}
 }

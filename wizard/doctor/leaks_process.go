@@ -71,7 +71,7 @@ func keyInProcesses(ctx context.Context, h *Host, a *answer) {
 	inside := 0
 	all := func(proc.Process) bool { return true }
 	eachEnvironment(ctx, h, a, all, func(p proc.Process, env []byte) {
-		detail := n.inEnvironment(h, env)
+		detail, name := n.inEnvironment(h, env)
 		if detail == "" {
 			return
 		}
@@ -82,7 +82,7 @@ func keyInProcesses(ctx context.Context, h *Host, a *answer) {
 		case err != nil && anyContainer(groups):
 			a.cannot(fmt.Sprintf("process %d", p.PID), errors.New("it has the key and is in a container, which may be ours: the engine does not say"))
 		default:
-			a.found(Location{PID: p.PID}, "%s has %s in its environment", text.Clean(p.Name, 20), detail)
+			a.found(Location{PID: p.PID}, "%s has %s in its environment", text.Clean(p.Name, 20), detail).Holds = name
 		}
 	})
 	if inside > 0 {
@@ -90,20 +90,21 @@ func keyInProcesses(ctx context.Context, h *Host, a *answer) {
 	}
 }
 
-// inEnvironment says which credential an environment holds.
-func (n *needles) inEnvironment(h *Host, env []byte) string {
+// inEnvironment says which credential an environment holds, and its name when it is one
+// of the installation.
+func (n *needles) inEnvironment(h *Host, env []byte) (detail, name string) {
 	if name := n.value(env); name != "" {
-		return "the value of " + name
+		return "the value of " + name, name
 	}
 	if h.Made != nil {
-		return ""
+		return "", ""
 	}
 	for _, name := range providerKeys {
 		if v, ok := proc.Variable(env, name); ok && len(v) > 0 && literal(v) {
-			return "a value of " + name
+			return "a value of " + name, ""
 		}
 	}
-	return ""
+	return "", ""
 }
 
 // ofContainer tells whether control groups are those of a container in the list: engines
@@ -138,8 +139,8 @@ func keyInArguments(ctx context.Context, h *Host, a *answer) {
 		if p.Cut {
 			a.cannot(fmt.Sprintf("process %d", p.PID), errors.New("its command line is longer than is looked at"))
 		}
-		if detail := n.find([]byte(strings.Join(p.Args, " "))); detail != "" {
-			a.found(Location{PID: p.PID}, "the command line of %s: %s", text.Clean(p.Name, 20), detail)
+		if detail, name := n.find([]byte(strings.Join(p.Args, " "))); detail != "" {
+			a.found(Location{PID: p.PID}, "the command line of %s: %s", text.Clean(p.Name, 20), detail).Holds = name
 		}
 	})
 }
