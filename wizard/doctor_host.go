@@ -176,8 +176,11 @@ func (w *Wizard) liveProofs(ctx context.Context, s Setup) ([]proof.Result, bool,
 	}
 	defer func() { _ = e.Close() }()
 	r, err := w.look(ctx, s, e)
-	if err != nil || len(r.containers) == 0 {
+	if err != nil {
 		return nil, false, err
+	}
+	if len(r.containers) == 0 {
+		return []proof.Result{portUnused(s)}, false, nil
 	}
 	deaths, err := e.Deaths(ctx, r.stack.Project, w.Now().Add(-deathsSince), w.Now())
 	if err != nil {

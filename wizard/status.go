@@ -100,6 +100,7 @@ func (w *Wizard) statusOf(ctx context.Context, s Setup, e *engine.Engine) (*Stat
 		out.Egress = egressOpen
 	}
 	if len(r.containers) == 0 {
+		out.Results = append(out.Results, portUnused(s))
 		return out, nil
 	}
 	deaths, err := e.Deaths(ctx, r.stack.Project, w.Now().Add(-deathsSince), w.Now())
@@ -177,6 +178,11 @@ func (r *running) lives(ctx context.Context, deaths map[string]int) ([]proof.Res
 	health := proof.Result{Control: "D-02", Rule: "answers"}
 	if err := client.Healthy(ctx); err != nil {
 		health.Outcome, health.Detail = proof.Broken, reason(err)
+		results = append(results, health)
+		for _, rule := range []string{"token-wrong", "token-empty", "token-none", "token-accepted"} {
+			results = append(results, proof.Result{Control: "S-01", Rule: rule, Outcome: proof.Unknown, Detail: "the proxy was not asked: it does not answer"})
+		}
+		return results, nil
 	}
 	return append(append(results, health), client.Token(ctx, token)...), nil
 }
@@ -399,7 +405,14 @@ func (r *running) owner(ctx context.Context) ([]proof.Result, error) {
 			return proof.PortOwner(proc.Host(), uint16(r.setup.Port), relay), nil //nolint:gosec // ports were checked
 		}
 	}
+	if other := portUnused(r.setup); other.Outcome == proof.Broken {
+		return []proof.Result{other}, nil
+	}
 	return []proof.Result{{Control: "S-01", Rule: "port-owner", Outcome: proof.Broken, Detail: "no container of the stack publishes the port"}}, nil
+}
+
+func portUnused(s Setup) proof.Result {
+	return proof.PortUnused(proc.Host(), uint16(s.Port)) //nolint:gosec // ports were checked
 }
 
 // portOwner tells who holds the port of a set-up, as init shows it.

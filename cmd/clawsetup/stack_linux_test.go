@@ -57,6 +57,16 @@ func TestUp(t *testing.T) {
 		t.Errorf("networks are left: %s", out)
 	}
 	a.must(0, "down")
+	// Claude Code would now show the token to whoever takes the port.
+	other, err := net.Listen("tcp4", "127.0.0.1:"+a.port)
+	check(t, err)
+	defer func() { _ = other.Close() }()
+	if got := broken(a.status().Results); !slices.ContainsFunc(got, func(s string) bool { return strings.Contains(s, "port-owner") }) {
+		t.Errorf("somebody has the port of the stopped stack: %q", got)
+	}
+	if out, _ := a.run("doctor", "--only", "port-owner"); !strings.Contains(out, "Claude Code would show it the token") {
+		t.Errorf("doctor: %s", out)
+	}
 }
 
 // TestUpTakesNewAnswers: another mapping of models reaches the running proxy without

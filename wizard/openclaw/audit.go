@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/clawsetup/clawsetup/wizard/claude/command"
 	"github.com/clawsetup/clawsetup/wizard/text"
 )
 
@@ -21,9 +22,10 @@ const (
 // Audit is what `openclaw security audit --json` prints of the configuration at config.
 // OpenClaw keeps a database in the folder of its state and makes it when it is missing:
 // where there is none the audit is given an empty folder, which is deleted again, and
-// looks at no more than the configuration.
+// looks at no more than the configuration. It resolves the references to secrets, as the
+// gateway does: a token that cannot be had passes for none.
 func (in Install) Audit(ctx context.Context, config string) ([]byte, error) {
-	env := []string{"OPENCLAW_CONFIG_PATH=" + config}
+	env := append(command.Environment(passEnv), "OPENCLAW_CONFIG_PATH="+config)
 	if _, err := os.Stat(filepath.Join(filepath.Dir(config), "state")); err != nil {
 		dir, err := os.MkdirTemp("", "clawsetup-audit-")
 		if err != nil {

@@ -75,6 +75,29 @@ func TestDetectRefuses(t *testing.T) {
 	}
 }
 
+// TestAuditCanAskForSecrets: without the variables by which our provider finds the keyring,
+// OpenClaw takes the gateway for one without a token. No other variable comes along.
+func TestAuditCanAskForSecrets(t *testing.T) {
+	config := filepath.Join(t.TempDir(), "openclaw.json")
+	for _, name := range append([]string{"ANTHROPIC_API_KEY", "NODE_OPTIONS"}, passEnv...) {
+		t.Setenv(name, "value-of-"+name)
+	}
+	out, err := Install{Path: script(t, "env")}.Audit(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append([]string{"OPENCLAW_CONFIG_PATH"}, passEnv...) {
+		if !strings.Contains(string(out), name+"=") {
+			t.Errorf("%s is missing", name)
+		}
+	}
+	for _, name := range []string{"ANTHROPIC_API_KEY", "NODE_OPTIONS"} {
+		if strings.Contains(string(out), name) {
+			t.Errorf("%s is passed on", name)
+		}
+	}
+}
+
 // TestValidateWords shows what becomes of OpenClaw's words and of its environment,
 // with a script in its place.
 func TestValidateWords(t *testing.T) {

@@ -107,12 +107,15 @@ func (p Params) secretProvider() execProvider {
 		Source: "exec", Command: p.TokenCommand[0], Args: append([]string{}, p.TokenCommand[1:]...), JSONOnly: true,
 		// A locked keyring asks a human first.
 		TimeoutMs: 30000, NoOutputTimeoutMs: 30000, MaxOutputBytes: 65536,
-		// What the keyring and the folders of clawsetup are found by; no more.
-		PassEnv: []string{
-			"HOME", "USER", "LOGNAME", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_STATE_HOME",
-			"USERPROFILE", "APPDATA", "LOCALAPPDATA", "SYSTEMROOT",
-		},
+		PassEnv: slices.Clone(passEnv),
 	}
+}
+
+// passEnv are the variables by which the keyring and the folders of clawsetup are found;
+// no more.
+var passEnv = []string{
+	"HOME", "USER", "LOGNAME", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_STATE_HOME",
+	"USERPROFILE", "APPDATA", "LOCALAPPDATA", "SYSTEMROOT",
 }
 
 // providerSettings send also what does not go through Claude Code, like

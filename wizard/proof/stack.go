@@ -124,6 +124,29 @@ func PortOwner(system proc.System, port uint16, relay Relay) []Result {
 	return []Result{owner, rogue}
 }
 
+// PortUnused proves of a stack that does not run that nobody else listens on its port
+// (S-01): Claude Code shows the token to whoever does.
+func PortUnused(system proc.System, port uint16) Result {
+	out := Result{Control: "S-01", Rule: "port-owner"}
+	listeners, err := system.Listeners(port)
+	listeners = slices.DeleteFunc(listeners, func(l proc.Listener) bool {
+		at := l.Address.Addr()
+		return !at.IsUnspecified() && at.String() != "127.0.0.1"
+	})
+	switch {
+	case err != nil:
+		out.Outcome, out.Detail = Unknown, "the stack does not run; whether something else listens on its port is "+text.Clean(err.Error(), 80)
+	case len(listeners) > 0:
+		l := listeners[0]
+		who := fmt.Sprintf("user %d", l.UID)
+		if owners, _ := system.Owners(l.Inode); len(owners) > 0 {
+			who += fmt.Sprintf(" (process %d, %s)", owners[0].PID, text.Clean(owners[0].Path, 80))
+		}
+		out.Outcome, out.Detail = Broken, fmt.Sprintf("the stack does not run, and %s listens on %s: Claude Code would show it the token", who, l.Address)
+	}
+	return out
+}
+
 func owned(system proc.System, l proc.Listener, port uint16, relay Relay) (Outcome, string) {
 	if l.UID != 0 && !relay.Rootless {
 		return Broken, fmt.Sprintf("user %d listens on 127.0.0.1:%d: the engine's relay is root's", l.UID, port)

@@ -246,6 +246,23 @@ func TestPortOwner(t *testing.T) {
 
 // TestPortOwnerReadsNoNonsense: a table that is not in the kernel's form leaves the
 // claim open.
+func TestPortUnused(t *testing.T) {
+	k := newKernel(t)
+	if got := PortUnused(proc.System{Proc: k.dir}, port); got.Outcome != Held {
+		t.Errorf("nobody listens: %+v", got)
+	}
+	k.listens("tcp", loopback4, 1000, 10)
+	k.process(100, "/usr/bin/python3", "http.server", 10)
+	got := PortUnused(proc.System{Proc: k.dir}, port)
+	if got.Outcome != Broken || !strings.Contains(got.Detail, "user 1000 (process 100, /usr/bin/python3) listens on 127.0.0.1:8082") {
+		t.Errorf("somebody listens: %+v", got)
+	}
+	k.write("   0: nonsense\n", "net", "tcp")
+	if got := PortUnused(proc.System{Proc: k.dir}, port); got.Outcome != Unknown || got.Detail == "" {
+		t.Errorf("nobody knows: %+v", got)
+	}
+}
+
 func TestPortOwnerReadsNoNonsense(t *testing.T) {
 	k := newKernel(t)
 	k.write("   0: nonsense\n", "net", "tcp")
