@@ -97,11 +97,15 @@ func rank(r doctor.Result) int {
 // result prints one check: its sign, id and title, and under it what was found.
 func (u *UI) result(r doctor.Result) {
 	w, t := u.report, u.report.theme
-	word := u.T("outcome." + r.Outcome.String())
+	// The title says what ought to be.
+	word, title := u.T("outcome."+r.Outcome.String()), t.bold.Render(u.T("check."+r.Check.ID))
 	if r.Outcome == doctor.Found {
 		word = u.T("severity." + r.Severity().String())
 	}
-	w.lines(hangLines("  "+u.graded(r)+" ", fmt.Sprintf("%s  %s  %s", word, r.Check.ID, t.bold.Render(u.T("check."+r.Check.ID))), w.width))
+	if len(r.Findings) > 0 {
+		title = u.T("doctor.not-so") + " " + title
+	}
+	w.lines(hangLines("  "+u.graded(r)+" ", fmt.Sprintf("%s  %s  %s", word, r.Check.ID, title), w.width))
 	for _, f := range r.Findings[:min(len(r.Findings), mostShown)] {
 		line := f.Detail
 		if where := u.where(f.Where); where != "" {

@@ -28,6 +28,7 @@ var doctorEnglish = map[string]string{
 	"doctor.waived":            "waived: {0} (until {1})",
 	"doctor.more":              "and {0} more; --json lists them",
 	"doctor.gap":               "not checked: {0}: {1}",
+	"doctor.not-so":            "not so:",
 	"doctor.not-checked":       "not checked:",
 	"doctor.audit":             "OpenClaw {0}, security audit",
 	"doctor.audit-counts":      "{0} {0:finding|findings} of its own, {1} that the checks above found as well",

@@ -28,6 +28,7 @@ var doctorRussian = map[string]string{ //nolint:gosec // G101: words about secre
 	"doctor.waived":            "принято: {0} (до {1})",
 	"doctor.more":              "и ещё {0}; все показывает --json",
 	"doctor.gap":               "не проверено: {0}: {1}",
+	"doctor.not-so":            "это не так:",
 	"doctor.not-checked":       "не проверено:",
 	"doctor.audit":             "OpenClaw {0}, собственный аудит безопасности",
 	"doctor.audit-counts":      "{0} {0:своя находка|своих находки|своих находок}, {1} нашли и проверки выше",

@@ -114,11 +114,15 @@ func (w *Wizard) NewUninstall(ctx context.Context, opts UninstallOptions) (*Unin
 	return s, s.read(ctx)
 }
 
-// unknown adds what can be done when the journal cannot be believed; an error that knows
-// its own remedy keeps it.
+// unknown adds what can be done when the journal cannot be believed; another fault keeps
+// its own remedy.
 func unknown(err error) error {
 	err = fmt.Errorf("what is to be taken back is not known: %w", err)
-	if _, ok := hint.Of(err); ok {
+	_, known := hint.Of(err)
+	for _, lost := range []error{journal.ErrTampered, journal.ErrJournalMissing, journal.ErrSnapshotMissing, journal.ErrSnapshotCorrupt, ErrNoRecord, secrets.ErrNotFound} {
+		known = known && !errors.Is(err, lost)
+	}
+	if known {
 		return err
 	}
 	return hint.With(err, "uninstall-unknown")

@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io/fs"
 	mathrand "math/rand/v2"
 	"net"
 	"net/http"
@@ -33,7 +34,9 @@ import (
 	"github.com/clawsetup/clawsetup/wizard/image/imagetest"
 )
 
-// The keys that the simulator of cloud.ru accepts in scripts, as $KEY and $KEY2.
+// The keys that the simulator of cloud.ru accepts; in a script, where they are $KEY and
+// $KEY2, with an ending of its own: doctor and uninstall look into the environments of
+// all processes, those of other scripts among them.
 const (
 	scriptKey  = "script-key-one-0123456789"
 	scriptKey2 = "script-key-two-9876543210"
@@ -128,7 +131,11 @@ type theatreKey struct{}
 
 func newStageFor(e *testscript.Env) error {
 	th := &theatre{trees: map[string]map[string]string{}, registry: imagetest.NewRegistry()}
-	th.cloud = cloudrutest.NewHandler(cloudrutest.WithKey(secrets.New([]byte(scriptKey))), cloudrutest.WithKey(secrets.New([]byte(scriptKey2))))
+	key, key2 := ownKey(scriptKey), ownKey(scriptKey2)
+	if err := replaceInFiles(e.WorkDir, strings.NewReplacer(scriptKey, key, scriptKey2, key2)); err != nil {
+		return err
+	}
+	th.cloud = cloudrutest.NewHandler(cloudrutest.WithKey(secrets.New([]byte(key))), cloudrutest.WithKey(secrets.New([]byte(key2))))
 	api, err := th.cloud.Start()
 	if err != nil {
 		return err
@@ -148,8 +155,28 @@ func newStageFor(e *testscript.Env) error {
 	}
 	e.Values[theatreKey{}], th.image = th, image
 	return th.environment(e, map[string]string{
-		"API": api.URL.String(), "IMAGE": image.Reference, "DIGEST": image.Digest, "PORT": port, "KEY": scriptKey, "KEY2": scriptKey2,
+		"API": api.URL.String(), "IMAGE": image.Reference, "DIGEST": image.Digest, "PORT": port, "KEY": key, "KEY2": key2,
 		"REGISTRY": th.registry.Host(), "ESCAPE": "zai-org/\x1b[2J\x1b]0;title\x07",
+	})
+}
+
+// ownKey is a key that begins like another one and is nobody else's.
+func ownKey(key string) string { return key[:strings.LastIndexByte(key, '-')+1] + rand.Text()[:10] }
+
+// replaceInFiles replaces in the files that a script brings.
+func replaceInFiles(dir string, r *strings.Replacer) error {
+	return filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if now := r.Replace(string(b)); now != string(b) {
+			return os.WriteFile(path, []byte(now), 0o666)
+		}
+		return nil
 	})
 }
 
