@@ -15,7 +15,8 @@ const (
 // the operator wrote stay as they are; an entry that already has its own line
 // outside the block is not repeated. An existing block is replaced where it
 // stands, so applying the result again changes nothing. Blank entries, comments
-// and entries with a line break are left out.
+// and entries with a line break are left out. A nil current is no file, and stays so
+// when there is nothing to ignore.
 func GitIgnore(current []byte, entries []string) []byte {
 	own, at := withoutBlocks(string(current))
 	var add []string
@@ -29,6 +30,9 @@ func GitIgnore(current []byte, entries []string) []byte {
 	}
 	before, after := strings.Join(own[:at], ""), strings.Join(own[at:], "")
 	if len(add) == 0 {
+		if current == nil {
+			return nil
+		}
 		return []byte(before + after)
 	}
 	newline := "\n"

@@ -41,6 +41,17 @@ func TestGitIgnore(t *testing.T) {
 	}
 }
 
+// TestGitIgnoreOfNoFile: no file stays none when there is nothing to ignore; an empty one
+// stays empty.
+func TestGitIgnoreOfNoFile(t *testing.T) {
+	if got := GitIgnore(nil, nil); got != nil {
+		t.Errorf("%q", got)
+	}
+	if got := GitIgnore([]byte{}, nil); got == nil || len(got) != 0 {
+		t.Errorf("%q", got)
+	}
+}
+
 func FuzzGitIgnore(f *testing.F) {
 	f.Add("a\n", ".env", "secrets/")
 	f.Add(ignoreBegin+"\nx\n"+ignoreEnd, "a\r\nb", "#")
