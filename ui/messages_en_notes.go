@@ -7,6 +7,8 @@ var findingsEnglish = map[string]string{ //nolint:gosec // G101: words about sec
 	"note.setup-none":                     "no set-up found; this is a first installation",
 	"note.setup-found":                    "set-up: {0}",
 	"note.setup-drift":                    "{0} was changed by somebody else since clawsetup wrote it",
+	"note.setup-gone":                     "{0} was deleted by somebody else since clawsetup wrote it",
+	"note.removed-stays":                  "{0} was deleted by somebody else since clawsetup wrote it: what was there before clawsetup is not put back. clawsetup config-history diff {1} shows that version, but for its credentials, as long as the journal is there",
 	"note.store-unavailable":              "keyring: not usable here: {0}",
 	"note.store-reachable":                "keyring: it answers; storing in it was not tried yet",
 	"note.store-proved":                   "keyring: an item was stored, read back and deleted",

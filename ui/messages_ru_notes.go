@@ -7,6 +7,8 @@ var findingsRussian = map[string]string{ //nolint:gosec // G101: words about sec
 	"note.setup-none":                     "настроек нет, это первая установка",
 	"note.setup-found":                    "настройки: {0}",
 	"note.setup-drift":                    "{0}: файл изменён кем-то после clawsetup",
+	"note.setup-gone":                     "{0}: файл удалён кем-то после clawsetup",
+	"note.removed-stays":                  "{0}: файл удалён кем-то после clawsetup, и то, что было в нём до clawsetup, не возвращается. Пока журнал на месте, эту версию без её секретов покажет clawsetup config-history diff {1}",
 	"note.store-unavailable":              "системное хранилище ключей здесь недоступно: {0}",
 	"note.store-reachable":                "системное хранилище ключей отвечает; запись в него ещё не проверена",
 	"note.store-proved":                   "системное хранилище ключей: пробная запись сохранена, прочитана и удалена",

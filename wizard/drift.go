@@ -16,14 +16,15 @@ type standingFile struct {
 	shared bool
 	// removed is true when clawsetup took it away, which is what was written then.
 	removed bool
-	// edited is true when somebody else changed it, took it away, or put it back.
-	edited bool
+	// edited is true when somebody else changed it, took it away, or put it back; gone
+	// when there is no file.
+	edited, gone bool
 	// err is why it could not be looked at.
 	err error
 }
 
 // standing compares the files with what the journal says was written to them last
-// (T-02).
+// (T-02). What was given back to the operator is not among them.
 func (w *Wizard) standing(ctx context.Context) ([]standingFile, error) {
 	h, records, err := w.records(ctx)
 	if err != nil {
@@ -31,9 +32,13 @@ func (w *Wizard) standing(ctx context.Context) ([]standingFile, error) {
 	}
 	var out []standingFile
 	for _, t := range touchedSince(records, lastUninstall(records)) {
+		if t.givenBack() && t.last.After != "" {
+			continue
+		}
 		f := standingFile{path: t.first.Path, shared: t.shared, removed: t.last.After == ""}
 		now, err := w.Disk.Read(f.path, largestFile)
 		if f.err = err; err == nil {
+			f.gone = !now.Exists
 			f.edited = w.digest(h.vault, now, t.last.After) != t.last.After
 		}
 		out = append(out, f)
@@ -57,6 +62,8 @@ func (s *InitSession) driftNotes(ctx context.Context) []Note {
 		case f.shared || f.removed || f.path == s.w.Paths.SetupFile():
 		case f.err != nil:
 			out = append(out, Note{ID: "drift-unreadable", State: NotChecked, Args: []any{f.path}})
+		case f.edited && f.gone:
+			out = append(out, Note{ID: "setup-gone", State: Attention, Args: []any{f.path}})
 		case f.edited:
 			out = append(out, Note{ID: "setup-drift", State: Attention, Args: []any{f.path}})
 		}

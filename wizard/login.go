@@ -91,7 +91,7 @@ func (p *planner) withoutUnits(paths []string, err error) error {
 		return err
 	}
 	for _, t := range p.past {
-		if !slices.Contains(paths, t.first.Path) || t.last.After == t.first.Before {
+		if !slices.Contains(paths, t.first.Path) || t.givenBack() {
 			continue
 		}
 		if err := p.restore(t, Change{Why: "file-obsolete", event: journal.SetupRemoved}); err != nil {

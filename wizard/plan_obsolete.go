@@ -16,7 +16,7 @@ import (
 // for: another folder, another contract, another openclaw.json.
 func (s *InitSession) planObsolete(_ context.Context, p *planner) error {
 	for _, t := range p.past {
-		if p.wanted[t.first.Path] || t.last.After == t.first.Before || t.event == journal.SetupRemoved {
+		if p.wanted[t.first.Path] || t.givenBack() {
 			continue
 		}
 		if filepath.Base(t.first.Path) == ignoreName && filepath.Dir(t.first.Path) == p.vault.dir {
@@ -25,6 +25,10 @@ func (s *InitSession) planObsolete(_ context.Context, p *planner) error {
 		if err := p.restore(t, Change{Why: "file-obsolete", event: journal.SetupRemoved}); err != nil {
 			return err
 		}
+	}
+	if p.plan.settled() {
+		// It was said when there was something to do; once is enough.
+		p.plan.Notes = slices.DeleteFunc(p.plan.Notes, func(n Note) bool { return n.ID == "removed-stays" })
 	}
 	return nil
 }

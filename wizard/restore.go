@@ -12,7 +12,8 @@ import (
 
 // touched is a managed file, and what committed transactions did to it.
 type touched struct {
-	first journal.FileChange // the earliest change
+	first journal.FileChange // the earliest change that is not taken back
+	seq   uint64             // the record of that change
 	last  journal.FileChange // the latest
 	event journal.Event      // of the latest change
 	keys  []journal.KeyChange
@@ -20,6 +21,33 @@ type touched struct {
 	shared bool
 	// edited is true when somebody else changed the file between two changes.
 	edited bool
+	// theirs is true when what was there before the first change is nobody's work but the
+	// operator's: it is his to edit and to remove once it is given back.
+	theirs bool
+	// dropped is the record of an earlier first change, when the operator removed the file
+	// after it: what was there before that one is not put back. 0 for none.
+	dropped uint64
+}
+
+// givenBack tells whether the last change made the file the operator's again. What he did
+// with it since is none of our business.
+func (t touched) givenBack() bool {
+	return t.theirs && (t.event == journal.SetupRemoved || same(t.last.After, t.last.SnapshotAfter, t.first.Before, t.first.SnapshotBefore))
+}
+
+// anew tells whether f, which follows the last change, has nothing to do with what was
+// there before the first one: that was given back, or the operator removed the file.
+func (t touched) anew(f journal.FileChange) bool {
+	return t.givenBack() || t.theirs && t.last.After != "" && f.Before == ""
+}
+
+// same tells whether two sides of changes have one content. Their digests may be of two
+// forms (journal.Keys.Digest); a snapshot's id is of the content alone.
+func same(digest, snapshot, otherDigest, otherSnapshot string) bool {
+	if digest == "" || otherDigest == "" {
+		return digest == otherDigest
+	}
+	return digest == otherDigest || snapshot != "" && snapshot == otherSnapshot
 }
 
 func committed(records []journal.Record) map[string]bool {
@@ -38,20 +66,45 @@ func lastUninstall(records []journal.Record) journal.Record {
 	var out journal.Record
 	done := committed(records)
 	for _, r := range records {
-		if r.Event == journal.SetupRemoved && r.Phase == journal.PhaseEvent && r.Detail[detailUninstall] != "" && done[r.Tx] {
+		if isUninstall(r) && r.Phase == journal.PhaseEvent && done[r.Tx] {
 			out = r
 		}
 	}
 	return out
 }
 
+func isUninstall(r journal.Record) bool {
+	return r.Event == journal.SetupRemoved && r.Detail[detailUninstall] != ""
+}
+
+// oursAt are the files that were a part of the set-up after the transaction of record at;
+// none after an uninstall, or when at is the zero Record.
+func oursAt(records []journal.Record, at journal.Record) map[string]bool {
+	out := map[string]bool{}
+	if at.Seq == 0 || isUninstall(at) {
+		return out
+	}
+	var until []journal.Record
+	for _, r := range records {
+		if r.Seq <= at.Seq || r.Tx == at.Tx {
+			until = append(until, r)
+		}
+	}
+	for _, t := range touchedSince(until, lastUninstall(until)) {
+		out[t.first.Path] = !t.givenBack()
+	}
+	return out
+}
+
 // touchedSince lists the files that committed transactions changed after the one
-// of record at; all of them when at is the zero Record.
+// of record at; all of them when at is the zero Record. What was given back to the
+// operator and taken again later counts from then.
 func touchedSince(records []journal.Record, at journal.Record) []touched {
 	var out []touched
 	index := map[string]int{}
 	done := committed(records)
 	common := sharedPaths(records)
+	ours := oursAt(records, at)
 	for _, r := range records {
 		if r.Seq <= at.Seq || r.Tx == at.Tx || r.Phase != journal.PhaseEvent || r.Event == journal.Recovered || !done[r.Tx] {
 			continue
@@ -61,9 +114,12 @@ func touchedSince(records []journal.Record, at journal.Record) []touched {
 			if !known {
 				i = len(out)
 				index[f.Path] = i
-				out = append(out, touched{first: f, shared: common[f.Path]})
+				out = append(out, touched{})
 			}
-			out[i].edited = out[i].edited || known && f.Before != out[i].last.After
+			if !known || out[i].anew(f) {
+				out[i] = touched{first: f, seq: r.Seq, shared: common[f.Path], theirs: !ours[f.Path], last: before(f), dropped: out[i].drops()}
+			}
+			out[i].edited = out[i].edited || !same(f.Before, f.SnapshotBefore, out[i].last.After, out[i].last.SnapshotAfter)
 			out[i].last, out[i].event = f, r.Event
 			for _, k := range r.Keys {
 				if k.File == f.Path {
@@ -73,6 +129,23 @@ func touchedSince(records []journal.Record, at journal.Record) []touched {
 		}
 	}
 	return out
+}
+
+// before is a change that led to what f found.
+func before(f journal.FileChange) journal.FileChange {
+	return journal.FileChange{Path: f.Path, ModeAfter: f.ModeBefore, After: f.Before, SnapshotAfter: f.SnapshotBefore}
+}
+
+// drops is the record of the change before which there was a file that the operator has
+// removed since, given that t begins anew.
+func (t touched) drops() uint64 {
+	if t.first.Path == "" || t.givenBack() {
+		return 0
+	}
+	if t.first.Before != "" {
+		return t.seq
+	}
+	return t.dropped
 }
 
 // sharedPaths are the files in which only some settings are ours: every openclaw.json
@@ -92,13 +165,23 @@ func sharedPaths(records []journal.Record) map[string]bool {
 
 // restore plans that the file of t is again what it was before t.first. A file that
 // we share with the operator goes back whole only when nobody else ever changed it;
-// otherwise only our settings do, and the operator's edits stay. c says why.
+// otherwise only our settings do, and the operator's edits stay. A file of his own that
+// was given back already stays as it is, and one that he removed stays gone. c says why.
 func (p *planner) restore(t touched, c Change) error {
+	if t.givenBack() {
+		return nil
+	}
 	path := t.first.Path
 	now, err := p.w.Disk.Read(path, largestFile)
 	if err != nil {
 		return err
 	}
+	gone := !now.Exists && t.last.After != ""
+	if gone && t.theirs {
+		p.notPutBack(path, t.drops())
+		return nil
+	}
+	p.notPutBack(path, t.dropped)
 	data, err := p.snapshot(t.first.SnapshotBefore)
 	if err != nil {
 		return fmt.Errorf("restoring %s: %w", path, err)
@@ -110,12 +193,18 @@ func (p *planner) restore(t touched, c Change) error {
 		}
 	}
 	c.restored = true
+	// What was foreign when it was found is foreign when it is back.
+	c.Sensitive = c.Sensitive || isKeyed(t.first.Before)
 	edited := t.edited || p.w.digest(p.vault, now, t.last.After) != t.last.After
 	switch {
 	case t.shared && edited && now.Exists:
 		return p.revert(t, now, data, c)
-	case filepath.Base(path) == ignoreName && edited:
-		return p.file(path, templates.GitIgnore(now.Data, nil), c)
+	case filepath.Base(path) == ignoreName && edited && now.Exists:
+		after := templates.GitIgnore(now.Data, nil)
+		if len(after) == 0 && t.first.Before == "" {
+			after = nil // there was none, and nothing but ours is in it
+		}
+		return p.file(path, after, c)
 	case t.shared:
 		c.Sensitive, c.Keys = true, inverse(t.keys)
 	}
@@ -124,10 +213,21 @@ func (p *planner) restore(t touched, c Change) error {
 			return err
 		}
 	}
-	if edited && !c.aside {
+	switch {
+	case gone:
+		p.plan.Notes = append(p.plan.Notes, Note{ID: "setup-gone", State: Attention, Args: []any{path}})
+	case edited && !c.aside:
 		p.plan.Notes = append(p.plan.Notes, Note{ID: "setup-drift", State: Attention, Args: []any{path}})
 	}
 	return p.file(path, data, c)
+}
+
+// notPutBack says that the file which the change of record seq found does not come back,
+// since the operator removed it later; it says nothing when seq is 0.
+func (p *planner) notPutBack(path string, seq uint64) {
+	if seq != 0 {
+		p.plan.Notes = append(p.plan.Notes, Note{ID: "removed-stays", State: Attention, Args: []any{path, seq}})
+	}
 }
 
 func (p *planner) revert(t touched, now files.File, target []byte, c Change) error {

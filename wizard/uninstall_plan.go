@@ -82,8 +82,8 @@ func (k known) ignored(p *planner) []touched {
 // made of a file of ours is kept beside it; in a file that is shared it stays.
 func (s *UninstallSession) takeBack(p *planner, t touched) error {
 	path := t.first.Path
-	if t.last.After == t.first.Before {
-		return nil // it was taken back already
+	if t.givenBack() {
+		return nil // whatever is there now is the operator's
 	}
 	if filepath.Base(path) == ignoreName && s.opts.KeepJournal && filepath.Dir(path) == s.known.vault.dir {
 		return nil // the journal's keys are still there and must stay ignored
