@@ -85,6 +85,7 @@ var hintsRussian = map[string]string{ //nolint:gosec // G101: words about secret
 	"hint.path-too-large":      "{0} больше любого файла такого рода: проверьте путь.",
 	"hint.path-open-to-others": "Посторонние могут изменить {0}: chmod go-w {0}",
 	"hint.setup-broken":        "Исправьте {0} в указанном месте или уберите его и запустите clawsetup init.",
+	"hint.setup-version":       "Версия должна быть целым числом, которое записала clawsetup; эта знает от 1 до {0}. Верните число или используйте ту clawsetup, что записала файл. Ничего не изменено.",
 	"hint.newer-setup":         "Используйте ту clawsetup, что его записала, или новее. Ничего не изменено.",
 	"hint.store-docker":        "Разблокируйте или установите хранилище ключей либо храните секреты в файлах Docker: --store docker",
 	"hint.locked":              "Дождитесь, пока закончит другая clawsetup. Если она зависла, завершите её: блокировка снимется вместе с ней.",

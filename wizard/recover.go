@@ -19,14 +19,14 @@ import (
 	"github.com/clawsetup/clawsetup/wizard/text"
 )
 
-// mayTouch refuses what this program must leave as it is: a set-up of a newer one, and
+// mayTouch refuses what this program must leave as it is: a set-up of another one, and
 // one that is being deleted.
 func (w *Wizard) mayTouch() error {
 	if err := w.refuseUninstalling(); err != nil {
 		return err
 	}
 	_, _, err := w.loadSetup(w.Paths.SetupFile())
-	if errors.Is(err, ErrNewerSetup) {
+	if otherProgram(err) {
 		return err
 	}
 	return nil // another fault of the file is for the session to tell

@@ -146,7 +146,7 @@ func (s *RollbackSession) adapt(path string, data []byte) ([]byte, error) {
 
 // keepKey carries what is true of the present secrets into an older setup.yaml.
 func (s *RollbackSession) keepKey(data []byte) ([]byte, error) {
-	old, err := ParseSetup(data)
+	old, err := s.w.parseSetup(data)
 	if err != nil {
 		return nil, err
 	}

@@ -25,15 +25,21 @@ const SetupVersion = 2
 // largestSetup bounds the setup.yaml that is read, in bytes.
 const largestSetup = 256 << 10
 
-// ErrNewerSetup says that a newer clawsetup wrote the file.
-var ErrNewerSetup = errors.New("was written by a newer clawsetup")
+// Why a setup.yaml is left alone, as a file of another program; errors.Is tells them apart.
+var (
+	// ErrNewerSetup says that a newer clawsetup wrote the file.
+	ErrNewerSetup = errors.New("was written by a newer clawsetup")
+	// ErrSetupVersion says that the version of the file is not a whole number: nobody knows
+	// whose file it is.
+	ErrSetupVersion = errors.New("the version is not a whole number")
+)
 
 // Setup is what the operator wants. It holds no secret, only where secrets live:
 // the file can be reviewed, committed and used with --config elsewhere.
 type Setup struct {
 	Version int `yaml:"version"`
-	// WrittenBy is the clawsetup that brought the file to this version: what one that is
-	// too old for it tells the operator to install.
+	// WrittenBy is the clawsetup that brought the file to this version, or the latest one
+	// that changed it since: what one that is too old for it tells the operator to install.
 	WrittenBy string        `yaml:"written_by,omitempty"`
 	API       APISetup      `yaml:"api"`
 	Key       KeySetup      `yaml:"key,omitempty"`
@@ -181,7 +187,8 @@ func (s Setup) Marshal() ([]byte, error) {
 
 // ParseSetup reads setup.yaml strictly: an unknown or repeated key, a second
 // document or a value of the wrong form is an error that names the line. An older version
-// of the file is brought to this one in memory; a newer one is ErrNewerSetup.
+// of the file is brought to this one in memory; a newer one is ErrNewerSetup, and one that
+// is no whole number ErrSetupVersion, whatever else is in the file.
 func ParseSetup(b []byte) (Setup, error) {
 	if len(b) > largestSetup {
 		return Setup{}, fmt.Errorf("%w: %d bytes", files.ErrTooLarge, len(b))
@@ -210,18 +217,18 @@ func (w *Wizard) loadSetup(path string) (*Setup, files.File, error) {
 	if err != nil || !f.Exists {
 		return nil, f, err
 	}
-	s, err := ParseSetup(f.Data)
+	s, err := w.parseSetup(f.Data)
 	if err != nil {
 		return nil, f, unread(path, err)
 	}
 	return &s, f, nil
 }
 
-// unread says which file could not be read as a Setup; one of a newer clawsetup is not
+// unread says which file could not be read as a Setup; one of another clawsetup is not
 // broken.
 func unread(path string, err error) error {
 	err = fmt.Errorf("%s: %w", path, err)
-	if errors.Is(err, ErrNewerSetup) {
+	if otherProgram(err) {
 		return err
 	}
 	return hint.With(err, "setup-broken", path)
@@ -233,7 +240,7 @@ func (w *Wizard) ReadSetup(path string) (*Setup, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := ParseSetup(b)
+	s, err := w.parseSetup(b)
 	if err != nil {
 		return nil, unread(path, err)
 	}

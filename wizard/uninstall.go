@@ -79,7 +79,7 @@ type known struct {
 func (w *Wizard) NewUninstall(ctx context.Context, opts UninstallOptions) (*UninstallSession, error) {
 	s := &UninstallSession{w: w, opts: opts}
 	setup, f, err := w.loadSetup(w.Paths.SetupFile())
-	if errors.Is(err, ErrNewerSetup) {
+	if otherProgram(err) {
 		return nil, err
 	}
 	if s.setup, s.basis = setup, f; err != nil {
