@@ -58,6 +58,7 @@ var uninstallEnglish = map[string]string{
 	"event.SetupMigrated":        "setup.yaml brought to a newer form",
 
 	"hint.uninstall-again":   "Run clawsetup uninstall again: it goes on where it stopped.",
+	"hint.uninstall-list":    "Everything had been taken back; the list of what was still to be deleted is damaged. Delete {0}, run clawsetup init --new-journal with the secret store and the folder that the set-up had, then clawsetup uninstall: it removes what is left of both.",
 	"hint.uninstall-store":   "Secrets of this set-up are in the {0} store: unlock it and run again. Nothing was changed.",
 	"hint.uninstall-unknown": "Nothing was changed. clawsetup config-history verify says what is wrong, and clawsetup config-history list what can still be read of what was written; clawsetup down --purge stops the stack and removes the copies of the secrets. Restore the journal and its keys from a backup; else clawsetup init --new-journal begins a new one, once what is left of the old is moved away, and an uninstall after that knows what it wrote, not what was there before.",
 }

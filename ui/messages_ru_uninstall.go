@@ -58,6 +58,7 @@ var uninstallRussian = map[string]string{
 	"event.SetupMigrated":        "setup.yaml переведён в новую форму",
 
 	"hint.uninstall-again":   "Запустите clawsetup uninstall ещё раз: он продолжит с того места, где остановился.",
+	"hint.uninstall-list":    "Всё уже было возвращено; повреждён список того, что оставалось удалить. Удалите {0}, запустите clawsetup init --new-journal с теми же хранилищем секретов и папкой, что были у настройки, затем clawsetup uninstall: он уберёт всё, что осталось от обеих.",
 	"hint.uninstall-store":   "Секреты этой настройки лежат в хранилище {0}: откройте его и запустите команду снова. Ничего не изменено.",
 	"hint.uninstall-unknown": "Ничего не изменено. clawsetup config-history verify скажет, что не так, clawsetup config-history list — что ещё можно прочесть о записанном; clawsetup down --purge остановит стек и удалит копии секретов. Верните журнал и ключи из резервной копии; иначе clawsetup init --new-journal начнёт новый, когда остаток старого убран в сторону, и удаление после этого знает, что записал он, но не что было прежде.",
 }

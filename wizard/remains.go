@@ -53,13 +53,22 @@ func (w *Wizard) loadRemains() (*remains, error) {
 	if err != nil || !f.Exists {
 		return nil, err
 	}
+	out, err := decodeRemains(f.Data)
+	if err != nil {
+		err = fmt.Errorf("reading what an uninstall had still to delete, %s: %w", w.remainsFile(), err)
+		return nil, hint.With(err, "uninstall-list", w.remainsFile())
+	}
+	return out, nil
+}
+
+func decodeRemains(b []byte) (*remains, error) {
 	var out remains
-	if err := json.Unmarshal(f.Data, &out); err != nil {
-		return nil, fmt.Errorf("reading what an uninstall had still to delete, %s: %w", w.remainsFile(), err)
+	if err := json.Unmarshal(b, &out); err != nil {
+		return nil, err
 	}
 	for _, p := range slices.Concat(out.Folders, out.Own, out.Searched, out.Deep) {
 		if !filepath.IsAbs(p) {
-			return nil, fmt.Errorf("reading what an uninstall had still to delete, %s: %q is not an absolute path", w.remainsFile(), p)
+			return nil, fmt.Errorf("%q is not an absolute path", p)
 		}
 	}
 	return &out, nil
