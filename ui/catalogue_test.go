@@ -156,7 +156,7 @@ type uses struct {
 // that stands in the sources as a string of its own.
 var families = []string{
 	"note.", "hint.", "event.", "option.", "progress.", "busy.", "state.", "step.", "action.", "why.", "column.",
-	"keys.", "flag.", "cmd.", "q.", "done.", "reason.", "heading.",
+	"keys.", "flag.", "cmd.", "q.", "done.", "reason.", "heading.", "form.",
 }
 
 func TestMessagesUsed(t *testing.T) {

@@ -46,6 +46,10 @@ var uninstallEnglish = map[string]string{
 	"note.uninstall-found":                "{0} is still in {1} ({2})",
 	"note.uninstall-searched":             "{0} {0:secret|secrets} searched for in {1} {1:file|files} of our folders, of OpenClaw's and of those that our files were in, in processes, and where doctor looks for keys: nothing found",
 	"note.uninstall-unsought":             "not searched for: {0}. The store did not hold the value any more when this run began",
+	"form.clear":                          "in the clear",
+	"form.hex":                            "in hex",
+	"form.base64":                         "in Base64",
+	"form.item":                           "as an item of that store",
 	"note.uninstall-not-searched":         "not searched for secrets: an earlier run had deleted them, and what they were is not known any more",
 	"note.uninstall-skipped":              "not searched: {1} {1:place|places} could not be read: {0}",
 	"note.uninstall-containers-searched":  "docker inspect of {0} {0:container that is|containers that are} left: searched",
@@ -58,6 +62,7 @@ var uninstallEnglish = map[string]string{
 	"event.SetupMigrated":        "setup.yaml brought to a newer form",
 
 	"hint.uninstall-again":   "Run clawsetup uninstall again: it goes on where it stopped.",
+	"hint.uninstall-found":   "Secrets were found in {0} {0:place|places}; above is where, and in what form. Delete them, or what they are in.",
 	"hint.uninstall-list":    "Everything had been taken back; the list of what was still to be deleted is damaged. Delete {0}, run clawsetup init --new-journal with the secret store and the folder that the set-up had, then clawsetup uninstall: it removes what is left of both.",
 	"hint.uninstall-store":   "Secrets of this set-up are in the {0} store: unlock it and run again. Nothing was changed.",
 	"hint.uninstall-unknown": "Nothing was changed. clawsetup config-history verify says what is wrong, and clawsetup config-history list what can still be read of what was written; clawsetup down --purge stops the stack and removes the copies of the secrets. Restore the journal and its keys from a backup; else clawsetup init --new-journal begins a new one, once what is left of the old is moved away, and an uninstall after that knows what it wrote, not what was there before.",

@@ -40,11 +40,27 @@ func pad(s string, width int) string {
 func (u *UI) notes(t theme, notes []wizard.Note, width int) []string {
 	var out []string
 	for _, n := range notes {
-		s := u.T("note."+n.ID, n.Args...)
+		s := u.T("note."+n.ID, u.inWords(n)...)
 		if u.words {
 			s = u.T("state."+stateWord(n.State)) + ": " + s
 		}
 		out = append(out, hangLines("  "+t.sign(n.State)+" ", s, width)...)
+	}
+	return out
+}
+
+// inWords are the arguments of a note for people: the form in which a secret was found is
+// the name of a word (wizard.Trace).
+func (u *UI) inWords(n wizard.Note) []any {
+	if n.ID != "uninstall-found" || len(n.Args) == 0 {
+		return n.Args
+	}
+	out := slices.Clone(n.Args)
+	last := &out[len(out)-1]
+	if form, ok := (*last).(string); ok {
+		if _, known := message(u.lang, "form."+form); known {
+			*last = u.T("form." + form)
+		}
 	}
 	return out
 }

@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/clawsetup/clawsetup/ui"
 	"github.com/clawsetup/clawsetup/wizard"
+	"github.com/clawsetup/clawsetup/wizard/hint"
 )
 
 // uninstallOptions are the flags of `clawsetup uninstall`.
@@ -40,7 +40,7 @@ func (a *app) runUninstall(ctx context.Context, o *uninstallOptions) error {
 		return err
 	}
 	if n := len(s.Found()); n > 0 {
-		return fmt.Errorf("%w: secrets were found in %d places, named above", wizard.ErrUninstallIncomplete, n)
+		return hint.With(wizard.ErrUninstallIncomplete, "uninstall-found", n)
 	}
 	return nil
 }
