@@ -402,3 +402,50 @@ func TestDiffsHideTheStoredKey(t *testing.T) {
 		t.Error("no diff of the history has the line")
 	}
 }
+
+// TestRollbackBringsNoDriftBack: what somebody else had made of our files after the chosen
+// record, and init had put right, is no state of ours; nor is the mode.
+func TestRollbackBringsNoDriftBack(t *testing.T) {
+	h := newHost(t)
+	must(t, os.MkdirAll(h.path("openclaw"), 0o700))
+	must(t, os.WriteFile(h.path("openclaw/openclaw.json"), []byte("{ channels: {} }\n"), 0o600))
+	h.mustInit(nil)
+	hist, err := h.History(t.Context())
+	must(t, err)
+	var record uint64
+	for r, err := range hist.Records() {
+		must(t, err)
+		if r.Phase == journal.PhaseEvent {
+			record = max(record, r.Seq)
+		}
+	}
+	compose, config := h.path("config/clawsetup/docker-compose.cloudru-proxy.yml"), h.path("openclaw/openclaw.json")
+	replaceIn(t, compose, `cap_drop: ["ALL"]`, `cap_drop: []`)
+	replaceIn(t, config, `"deny"`, `"allow"`)
+	must(t, os.Chmod(compose, 0o644))
+	_, err = h.run(h.keep(map[string]string{"section": "repair", "conflicts": "replace"}))
+	must(t, err)
+	want := h.tree()
+	_, err = h.run(h.keep(map[string]string{"preset": "economy"}))
+	must(t, err)
+	s, err := h.NewRollback(t.Context(), record, false)
+	must(t, err)
+	_, _, err = finish(t, s)
+	must(t, err)
+	got := h.tree()
+	for _, name := range []string{"config/clawsetup/docker-compose.cloudru-proxy.yml", "openclaw/openclaw.json", "config/clawsetup/.env"} {
+		if got[name] != want[name] {
+			t.Errorf("%s:\n%s\nwant:\n%s", name, got[name], want[name])
+		}
+	}
+}
+
+func replaceIn(t *testing.T, path, old, now string) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	must(t, err)
+	if !strings.Contains(string(b), old) {
+		t.Fatalf("%s has no %s", path, old)
+	}
+	must(t, os.WriteFile(path, []byte(strings.ReplaceAll(string(b), old, now)), 0o600))
+}

@@ -105,8 +105,15 @@ func touchedSince(records []journal.Record, at journal.Record) []touched {
 	done := committed(records)
 	common := sharedPaths(records)
 	ours := oursAt(records, at)
+	left := map[string]journal.FileChange{}
 	for _, r := range records {
-		if r.Seq <= at.Seq || r.Tx == at.Tx || r.Phase != journal.PhaseEvent || r.Event == journal.Recovered || !done[r.Tx] {
+		if r.Phase != journal.PhaseEvent || r.Event == journal.Recovered || !done[r.Tx] {
+			continue
+		}
+		if r.Seq <= at.Seq || r.Tx == at.Tx {
+			for _, f := range r.Files {
+				left[f.Path] = f
+			}
 			continue
 		}
 		for _, f := range r.Files {
@@ -118,6 +125,9 @@ func touchedSince(records []journal.Record, at journal.Record) []touched {
 			}
 			if !known || out[i].anew(f) {
 				out[i] = touched{first: f, seq: r.Seq, shared: common[f.Path], theirs: !ours[f.Path], last: before(f), dropped: out[i].drops()}
+				if was, there := left[f.Path]; there && !known && ours[f.Path] && filepath.Base(f.Path) != ignoreName {
+					out[i].first, out[i].last = after(was, f), was
+				}
 			}
 			out[i].edited = out[i].edited || !same(f.Before, f.SnapshotBefore, out[i].last.After, out[i].last.SnapshotAfter)
 			out[i].last, out[i].event = f, r.Event
@@ -129,6 +139,13 @@ func touchedSince(records []journal.Record, at journal.Record) []touched {
 		}
 	}
 	return out
+}
+
+// after is the change f as it would be had it found what the change was left. What somebody
+// else made of a file of ours between the two is nothing to go back to.
+func after(was, f journal.FileChange) journal.FileChange {
+	f.ModeBefore, f.Before, f.SnapshotBefore = was.ModeAfter, was.After, was.SnapshotAfter
+	return f
 }
 
 // before is a change that led to what f found.
