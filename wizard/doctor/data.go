@@ -217,7 +217,8 @@ func temporaryFiles(_ context.Context, h *Host, a *answer) {
 	}
 	a.saw(dir)
 	for _, name := range names {
-		if !strings.HasPrefix(name, "openclaw") && !strings.HasPrefix(name, "claude") && !strings.HasPrefix(name, "mcp-config") {
+		ours := strings.HasPrefix(name, "clawsetup-validate-")
+		if !ours && !strings.HasPrefix(name, "openclaw") && !strings.HasPrefix(name, "claude") && !strings.HasPrefix(name, "mcp-config") {
 			continue
 		}
 		path := filepath.Join(dir, name)
@@ -229,11 +230,17 @@ func temporaryFiles(_ context.Context, h *Host, a *answer) {
 		if known && owner != h.UID || st.Mode()&fs.ModeSymlink != 0 || name == "openclaw" {
 			continue // of somebody else; the logs have a check of their own
 		}
-		if st.Mode().Perm()&0o077 != 0 {
+		switch {
+		case ours && h.Now().Sub(st.ModTime()) > longestValidation:
+			a.found(Location{Path: path}, "a run that was killed left a copy of openclaw.json in it")
+		case !ours && st.Mode().Perm()&0o077 != 0:
 			a.found(Location{Path: path}, "other users may open it (mode %04o)", st.Mode().Perm())
 		}
 	}
 }
+
+// longestValidation is more than OpenClaw is ever given to look at such a copy.
+const longestValidation = time.Hour
 
 // backupMarks are how copies of a configuration are called.
 var backupMarks = []string{".bak", ".old", ".orig", ".backup", ".save", "~", ".last-good"}

@@ -61,7 +61,13 @@ var dataPairs = map[string]pair{
 		with: []string{"openclaw-folder-private"},
 	},
 	"openclaw-logs-private": {good: func(s *scene) { s.write("tmp/openclaw/openclaw.log", "x", 0o600) }, bad: map[string]func(*scene){"readable": opened("tmp/openclaw/openclaw.log", 0o644)}},
-	"temporary-files":       {good: func(s *scene) { s.write("tmp/claude-mcp.json", "{}", 0o600) }, bad: map[string]func(*scene){"readable": func(s *scene) { s.must(os.Chmod(s.path("tmp/claude-mcp.json"), 0o644)) }}},
+	"temporary-files": {good: func(s *scene) { s.write("tmp/claude-mcp.json", "{}", 0o600) }, bad: map[string]func(*scene){
+		"readable": func(s *scene) { s.must(os.Chmod(s.path("tmp/claude-mcp.json"), 0o644)) },
+		"left behind": func(s *scene) {
+			s.write("tmp/clawsetup-validate-1/openclaw.json", "{}", 0o600)
+			s.must(os.Chtimes(s.path("tmp/clawsetup-validate-1"), time.Time{}, s.Host.Now().Add(-2*longestValidation)))
+		},
+	}},
 	"config-backups": {good: func(s *scene) { s.write(".openclaw/openclaw.json.bak", "{}", 0o600) }, bad: map[string]func(*scene){
 		"credential": func(s *scene) {
 			s.write(".openclaw/openclaw.json.bak", `{gateway:{auth:{token:"a-real-credential-0123456789"}}}`, 0o600)

@@ -42,9 +42,14 @@ func Clean(s string, limit int) string {
 	return string(out)
 }
 
+// brailleBlank is a symbol without a dot.
+const brailleBlank = '\u2800'
+
+// hidden tells a rune that nobody sees, of Unicode's Default_Ignorable_Code_Point among
+// others: some of those are letters and marks.
 func hidden(r rune, size int) bool {
 	if r == utf8.RuneError && size <= 1 {
 		return true
 	}
-	return !unicode.IsPrint(r) && r != ' '
+	return !unicode.IsPrint(r) && r != ' ' || unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) || r == brailleBlank
 }

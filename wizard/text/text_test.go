@@ -20,6 +20,7 @@ func TestClean(t *testing.T) {
 		{"\x1b[2Jgone", 40, "·[2Jgone"},
 		{"a\nb\t c  ", 40, "a b c"},
 		{"safe\u202eelif", 40, "safe·elif"},
+		{"a\u3164\u115f\u1160\uffa0\u2800\u034f\u17b4\u180b\ufe0f\U000e0100b", 40, "a··········b"},
 		{"zero\u200bwidth", 40, "zero·width"},
 		{"bad\xffbyte", 40, "bad·byte"},
 		{"ключ отозван", 40, "ключ отозван"},
