@@ -4,6 +4,14 @@ package main
 
 import "os"
 
-func main() {
-	os.Exit(newApp().run(os.Args[1:]))
+func main() { os.Exit(start(newApp(), os.Args[1:])) }
+
+// start runs the program. What it holds in memory, keys among it, stays out of core dumps
+// and out of the reach of the operator's other programs; egress and launch are what the
+// engine lets them be.
+func start(a *app, args []string) int {
+	if len(args) == 0 || args[0] != "egress" && args[0] != "launch" {
+		closeMemory()
+	}
+	return a.run(args)
 }

@@ -52,7 +52,7 @@ func TestMain(m *testing.M) {
 	if code, ends := beforeTests(); ends {
 		os.Exit(code)
 	}
-	testscript.Main(cleaned{m}, map[string]func(){"clawsetup": func() { os.Exit(mortalApp().run(os.Args[1:])) }})
+	testscript.Main(cleaned{m}, map[string]func(){"clawsetup": func() { os.Exit(start(mortalApp(), os.Args[1:])) }})
 }
 
 // cleaned runs the tests and clears up after them.
