@@ -54,7 +54,8 @@ func (a *app) doctorCommand(u *ui.UI) *cobra.Command {
 // one refuses flags that ask for different things.
 func (o *doctorOptions) one() error {
 	for names, given := range map[string][]bool{
-		"--json and --sarif": {o.json, o.sarif},
+		"--json and --sarif":  {o.json, o.sarif},
+		"--json and --report": {o.json, o.report},
 		"--fix, --accept, --watch-unit, --no-watch-unit and --report": {o.fix, o.accept, o.watch, o.noWatch, o.report},
 		"--sarif and what changes something":                          {o.sarif, o.fix || o.accept || o.watch || o.noWatch || o.report},
 	} {
@@ -102,10 +103,16 @@ func (a *app) runDoctor(ctx context.Context, o *doctorOptions) error {
 	switch {
 	case o.watch, o.noWatch:
 		session, err := w.NewWatch(ctx, o.watch, o.dryRun)
-		return a.runSession(ctx, u, session, err)
+		if err != nil {
+			return err
+		}
+		return a.drive(ctx, u, session, "doctor", o.json, o.dryRun)
 	case o.accept:
 		session, err := w.NewAccept(ctx, o.dryRun)
-		return a.runSession(ctx, u, session, err)
+		if err != nil {
+			return err
+		}
+		return a.drive(ctx, u, session, "doctor", o.json, o.dryRun)
 	case o.fix:
 		return a.runFix(ctx, u, w, o, s, failOn)
 	case o.report:
@@ -122,15 +129,6 @@ func (a *app) runDoctor(ctx context.Context, o *doctorOptions) error {
 		return errFindings
 	}
 	return nil
-}
-
-// runSession lets the operator see and agree to a change.
-func (a *app) runSession(ctx context.Context, u *ui.UI, s wizard.Session, err error) error {
-	if err != nil {
-		return err
-	}
-	_, _, err = u.Run(ctx, s, "doctor")
-	return err
 }
 
 // showReport prints ours at once; OpenClaw takes some seconds to start.
@@ -166,7 +164,8 @@ func (a *app) runFix(ctx context.Context, u *ui.UI, w *wizard.Wizard, o *doctorO
 		}
 		return err
 	}
-	if _, _, err := u.Run(ctx, session, "doctor"); err != nil || o.dryRun {
+	// What a real one did is told by looking again.
+	if err := a.drive(ctx, u, session, "doctor", o.json && o.dryRun, o.dryRun); err != nil || o.dryRun {
 		return err
 	}
 	after, err := w.Examine(ctx, s)
@@ -270,7 +269,10 @@ func (a *app) doctorWaive(u *ui.UI) *cobra.Command {
 			u := a.ui(ui.Options{JSON: o.json, Yes: o.yes, DryRun: o.dryRun})
 			waiver := doctor.Waiver{Check: args[0], Where: o.where, Reason: o.reason, Expires: o.expires}
 			s, err := a.wizard(u).NewWaiver(c.Context(), waiver, o.remove, o.dryRun)
-			return a.runSession(c.Context(), u, s, err)
+			if err != nil {
+				return err
+			}
+			return a.drive(c.Context(), u, s, "doctor", o.json, o.dryRun)
 		},
 	}
 	f := c.Flags()
