@@ -319,10 +319,15 @@ func (t *transaction) finish(ctx context.Context, intent journal.Entry) []Note {
 	if err := t.w.forget(ctx, intent.Secrets); err != nil {
 		notes = append(notes, Note{ID: "old-secret-stays", State: Attention, Args: []any{reason(err)}})
 	}
-	if err := t.log.Seal(ctx); err != nil {
-		notes = append(notes, Note{ID: "journal-not-anchored", State: Attention, Args: []any{reason(err)}})
+	return append(notes, seal(ctx, t.log)...)
+}
+
+// seal anchors the journal's end, or says that this is left to the next command.
+func seal(ctx context.Context, l *journal.Log) []Note {
+	if err := l.Seal(ctx); err != nil {
+		return []Note{{ID: "journal-not-anchored", State: Attention, Args: []any{reason(err)}}}
 	}
-	return notes
+	return nil
 }
 
 // takeBack undoes a failed transaction and says so.

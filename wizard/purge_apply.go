@@ -127,6 +127,8 @@ func (s *PurgeSession) batches(ctx context.Context, log *journal.Log, p *Purge, 
 		return err
 	}
 	defer func() { err = errors.Join(err, e.Close()) }()
+	// One that is stopped or fails has journaled what it deleted.
+	defer func() { out.Notes = append(out.Notes, seal(context.WithoutCancel(ctx), log)...) }()
 	if report != nil {
 		report(Progress{ID: "purge"})
 	}
@@ -153,9 +155,6 @@ func (s *PurgeSession) batches(ctx context.Context, log *journal.Log, p *Purge, 
 	}
 	if report != nil {
 		report(Progress{ID: "purge", State: Durable})
-	}
-	if err := log.Seal(context.WithoutCancel(ctx)); err != nil {
-		out.Notes = append(out.Notes, Note{ID: "journal-not-anchored", State: Attention, Args: []any{reason(err)}})
 	}
 	return nil
 }

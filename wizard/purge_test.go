@@ -218,6 +218,9 @@ func TestPurgeStopped(t *testing.T) {
 	if r := h.purges(); len(r) != 1 || r[0].Detail["files"] != "2" {
 		t.Errorf("%+v", r)
 	}
+	if n := h.unanchored(); n > 0 {
+		t.Errorf("%d records are not anchored", n)
+	}
 	if notes, err := h.Recover(context.Background()); err != nil || len(notes) > 0 {
 		t.Errorf("%v %v", notes, err)
 	}

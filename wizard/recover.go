@@ -64,7 +64,7 @@ func (w *Wizard) recoverOrTell(ctx context.Context, dryRun bool) ([]Note, error)
 
 // Recover finishes or undoes the transaction that an interrupted run left behind,
 // and says which. Without one it changes nothing but a torn last line of the
-// journal, which it puts aside.
+// journal, which it puts aside, and an anchor that is behind the journal.
 func (w *Wizard) Recover(ctx context.Context) ([]Note, error) {
 	if err := w.mayTouch(); err != nil {
 		return nil, err
@@ -91,13 +91,21 @@ func (w *Wizard) Recover(ctx context.Context) ([]Note, error) {
 	}
 	intent, pending := l.Pending()
 	if !pending {
-		return nil, w.forgetLast(ctx, l)
+		return anchored(ctx, l), w.forgetLast(ctx, l)
 	}
 	snaps, err := journal.OpenSnapshots(w.Disk, w.Paths.State, v.keys)
 	if err != nil {
 		return nil, err
 	}
 	return w.settle(ctx, l, v, snaps, intent)
+}
+
+// anchored repeats what an earlier run could not do, or a crash kept from it.
+func anchored(ctx context.Context, l *journal.Log) []Note {
+	if r := l.Report(); r.Anchor.Ahead == 0 && r.Head == l.Head() {
+		return nil
+	}
+	return seal(ctx, l)
 }
 
 // sweep clears what a killed process left half-written beside the journal and in

@@ -177,6 +177,39 @@ func TestFinishedRecoveryIsInTheHistory(t *testing.T) {
 	}
 }
 
+// TestRecoverAnchors: what an earlier run could not anchor, or a crash kept from it, the
+// next one does.
+func TestRecoverAnchors(t *testing.T) {
+	h := newHost(t)
+	h.mustInit(map[string]string{"store": "keyring"})
+	before := h.keyring.items[secrets.JournalHead]
+	_, _, err := h.rotate("", true)
+	must(t, err)
+	h.keyring.items[secrets.JournalHead] = before
+	if h.unanchored() == 0 {
+		t.Fatal("the anchor is not behind")
+	}
+	notes, err := h.Recover(context.Background())
+	if err != nil || len(notes) > 0 {
+		t.Errorf("%+v, %v", notes, err)
+	}
+	if n := h.unanchored(); n > 0 {
+		t.Errorf("%d records are not anchored", n)
+	}
+	h.verify()
+
+	// A torn line is journaled when it is put aside.
+	f, err := os.OpenFile(h.path("state/clawsetup/journal.jsonl"), os.O_APPEND|os.O_WRONLY, 0)
+	must(t, err)
+	_, err = f.WriteString("{")
+	must(t, errors.Join(err, f.Close()))
+	_, err = h.Recover(context.Background())
+	must(t, err)
+	if n := h.unanchored(); n > 0 {
+		t.Errorf("after a torn line: %d records are not anchored", n)
+	}
+}
+
 // TestKeyringAwayLosesNoKey: a store that cannot be asked just now is not an empty one.
 func TestKeyringAwayLosesNoKey(t *testing.T) {
 	h := newHost(t)

@@ -202,6 +202,14 @@ func (h *host) verify() {
 	}
 }
 
+// unanchored counts the records that the anchor does not know of.
+func (h *host) unanchored() uint64 {
+	h.t.Helper()
+	hist, err := h.History(context.Background())
+	must(h.t, err)
+	return hist.Report.Anchor.Ahead
+}
+
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
