@@ -8,8 +8,7 @@ import (
 	"strings"
 )
 
-// The names under which clawsetup keeps its secrets. A transaction stages a new value
-// and keeps the old one under name+".prev".
+// The names under which clawsetup keeps its secrets.
 const (
 	APIKey     = "cloudru_api_key" //nolint:gosec // G101: the name, not the key
 	ProxyToken = "proxy_token"
@@ -19,6 +18,30 @@ const (
 	SnapshotKey  = "snapshot_key"
 	JournalHead  = "journal_head"
 )
+
+// What a store may hold beside them.
+const (
+	// Previous follows the name of a value that a transaction replaces, until its end.
+	Previous = ".prev"
+	// Lost follows the name of a key whose journal is gone.
+	Lost = ".lost"
+)
+
+// SetupNames are the secrets of a set-up.
+func SetupNames() []string { return []string{APIKey, ProxyToken, GatewayToken} }
+
+// JournalNames are what a journal has in a store: two keys, and its head, which is no
+// secret.
+func JournalNames() []string { return []string{JournalKey, SnapshotKey, JournalHead} }
+
+// WithKept are names and all that a store may hold beside each.
+func WithKept(names []string) []string {
+	var out []string
+	for _, n := range names {
+		out = append(out, n, n+Previous, n+Lost)
+	}
+	return out
+}
 
 // Kind tells the stores apart, in setup.yaml too.
 type Kind string

@@ -265,7 +265,7 @@ func (s SecretChange) apply(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("reading %s from the %s store: %w", s.Name, s.Store, err)
 		}
-		if err := s.store.Set(ctx, s.Name+previous, old); err != nil {
+		if err := s.store.Set(ctx, s.Name+secrets.Previous, old); err != nil {
 			return fmt.Errorf("keeping the old %s in the %s store: %w", s.Name, s.Store, err)
 		}
 	}
@@ -280,9 +280,6 @@ func (s SecretChange) apply(ctx context.Context) error {
 	}
 	return nil
 }
-
-// previous marks the item that holds an old value during a transaction.
-const previous = ".prev"
 
 // commit writes one record for each domain event and then the commit, in one
 // append.

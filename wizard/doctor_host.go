@@ -155,7 +155,7 @@ func (s Setup) withoutAgent() bool { return s.OpenClaw.Mode == "none" || s.OpenC
 func (w *Wizard) knownSecrets(ctx context.Context, s Setup) (map[string]secrets.Secret, error) {
 	store := w.store(s.Store, s.StackDir(w.Paths))
 	out := map[string]secrets.Secret{}
-	for _, name := range []string{secrets.APIKey, secrets.ProxyToken, secrets.GatewayToken} {
+	for _, name := range secrets.SetupNames() {
 		v, err := store.Get(ctx, name)
 		if errors.Is(err, secrets.ErrNotFound) {
 			continue

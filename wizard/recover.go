@@ -291,10 +291,10 @@ func (u *undoing) secret(ctx context.Context, c journal.SecretChange) error {
 	if c.Old == "" {
 		return u.newSecret(ctx, store, c)
 	}
-	old, err := store.Get(ctx, c.Name+previous)
+	old, err := store.Get(ctx, c.Name+secrets.Previous)
 	if errors.Is(err, secrets.ErrNotFound) {
 		// The change was not reached. Deleting clears a half-written copy.
-		return store.Delete(ctx, c.Name+previous)
+		return store.Delete(ctx, c.Name+secrets.Previous)
 	}
 	if err != nil {
 		return fmt.Errorf("reading the old %s: %w", c.Name, err)
@@ -302,7 +302,7 @@ func (u *undoing) secret(ctx context.Context, c journal.SecretChange) error {
 	if err := store.Set(ctx, c.Name, old); err != nil {
 		return fmt.Errorf("restoring %s: %w", c.Name, err)
 	}
-	return store.Delete(ctx, c.Name+previous)
+	return store.Delete(ctx, c.Name+secrets.Previous)
 }
 
 // newSecret deletes an item that the transaction added, and no other value.
@@ -324,7 +324,7 @@ func (w *Wizard) forget(ctx context.Context, changes []journal.SecretChange) err
 		if c.Old == "" {
 			continue
 		}
-		if err := w.store(secrets.Kind(c.Store), c.Dir).Delete(ctx, c.Name+previous); err != nil {
+		if err := w.store(secrets.Kind(c.Store), c.Dir).Delete(ctx, c.Name+secrets.Previous); err != nil {
 			return fmt.Errorf("deleting the old %s: %w", c.Name, err)
 		}
 	}

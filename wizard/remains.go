@@ -94,25 +94,15 @@ func (w *Wizard) saveRemains(r remains) error {
 // storedNames are the items that the set-up has in a store, keyNames those of the
 // journal.
 var (
-	storedNames = []string{secrets.APIKey, secrets.ProxyToken, secrets.GatewayToken}
-	keyNames    = []string{secrets.JournalKey, secrets.SnapshotKey, secrets.JournalHead}
+	storedNames = secrets.SetupNames()
+	keyNames    = secrets.JournalNames()
 )
-
-// items are the names under which a store may hold something of ours: a transaction
-// and a restarted journal keep older values beside the present ones.
-func items(names []string) []string {
-	var out []string
-	for _, n := range names {
-		out = append(out, n, n+previous, n+lostSuffix)
-	}
-	return out
-}
 
 // deleteItems takes items out of a store. A store that says it holds nothing of ours and
 // cannot be asked is left.
 func (w *Wizard) deleteItems(ctx context.Context, at storePlace, names []string) error {
 	store := w.store(at.Kind, at.Dir)
-	for _, name := range items(names) {
+	for _, name := range secrets.WithKept(names) {
 		if err := store.Delete(ctx, name); err != nil {
 			return fmt.Errorf("deleting %s from the %s store: %w", name, at.Kind, err)
 		}

@@ -58,7 +58,7 @@ func (s *UninstallSession) search(ctx context.Context, left remains, journalStay
 	names, seek := slices.Concat(storedNames, keyNames), s.sought
 	if journalStays {
 		names = storedNames
-		seek = slices.DeleteFunc(slices.Clone(seek), func(o sought) bool { return !slices.Contains(items(storedNames), o.name) })
+		seek = slices.DeleteFunc(slices.Clone(seek), func(o sought) bool { return !slices.Contains(secrets.WithKept(storedNames), o.name) })
 	}
 	found, notes := s.itemsLeft(ctx, left, names)
 	q := &searching{w: s.w, sought: seek, found: found, seen: map[string]bool{}}

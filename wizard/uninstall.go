@@ -251,7 +251,7 @@ func (s *UninstallSession) lookIntoStores(ctx context.Context, holds map[storePl
 // seek remembers the values that a store holds under these names.
 func (s *UninstallSession) seek(ctx context.Context, at storePlace, names []string) error {
 	store := s.w.store(at.Kind, at.Dir)
-	for _, name := range items(names) {
+	for _, name := range secrets.WithKept(names) {
 		value, err := store.Get(ctx, name)
 		if errors.Is(err, secrets.ErrNotFound) {
 			continue
@@ -267,11 +267,13 @@ func (s *UninstallSession) seek(ctx context.Context, at storePlace, names []stri
 }
 
 // isHead tells the head of the journal, which is no secret, from the keys.
-func isHead(name string) bool { return slices.Contains(items([]string{secrets.JournalHead}), name) }
+func isHead(name string) bool {
+	return slices.Contains(secrets.WithKept([]string{secrets.JournalHead}), name)
+}
 
 // decoded is a key of the journal as it is used: a store holds it in hex.
 func decoded(name string, value secrets.Secret) secrets.Secret {
-	if !slices.Contains(items(keyNames), name) {
+	if !slices.Contains(secrets.WithKept(keyNames), name) {
 		return value
 	}
 	raw, err := hex.DecodeString(string(value.Expose()))

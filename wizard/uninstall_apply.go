@@ -266,7 +266,7 @@ func (s *UninstallSession) kept(path string) bool {
 	case at:
 		return name == ignoreName
 	case filepath.Join(at, "secrets"):
-		return slices.Contains(items(keyNames), name)
+		return slices.Contains(secrets.WithKept(keyNames), name)
 	}
 	return false
 }
@@ -276,7 +276,7 @@ func (s *UninstallSession) itemsLeft(ctx context.Context, left remains, names []
 	var found []Trace
 	var notes []Note
 	for _, at := range left.Stores {
-		for _, name := range items(names) {
+		for _, name := range secrets.WithKept(names) {
 			_, err := s.w.store(at.Kind, at.Dir).Get(ctx, name)
 			if errors.Is(err, secrets.ErrNotFound) {
 				continue

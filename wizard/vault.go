@@ -103,9 +103,6 @@ func (w *Wizard) openJournal(ctx context.Context, v *vault) (*journal.Log, error
 	return l, nil
 }
 
-// lostSuffix marks the keys of a journal that is gone.
-const lostSuffix = ".lost"
-
 // mayCreate refuses to begin a journal beside one that appeared since the Plan was
 // made, or in place of one that is gone: its keys must not be replaced.
 func (w *Wizard) mayCreate(ctx context.Context, v *vault) error {
@@ -125,7 +122,7 @@ func (w *Wizard) mayCreate(ctx context.Context, v *vault) error {
 			continue
 		}
 		if err == nil {
-			err = v.store.Set(ctx, name+lostSuffix, old)
+			err = v.store.Set(ctx, name+secrets.Lost, old)
 		}
 		if err != nil {
 			return fmt.Errorf("keeping the keys of the lost journal: %w", err)

@@ -78,11 +78,8 @@ func (h *Host) secretValues(ctx context.Context) (map[string]secrets.Secret, err
 // storeDir is the folder of the docker store.
 func (h *Host) storeDir() string { return filepath.Join(h.Made.StackDir, "secrets") }
 
-// storeNames are the files that the docker store has; ".prev" is what a change stages.
-var storeNames = []string{
-	secrets.APIKey, secrets.ProxyToken, secrets.GatewayToken, secrets.JournalKey, secrets.SnapshotKey, secrets.JournalHead,
-	secrets.APIKey + ".prev", secrets.ProxyToken + ".prev", secrets.GatewayToken + ".prev",
-}
+// storeNames are the files that the docker store may have.
+var storeNames = secrets.WithKept(slices.Concat(secrets.SetupNames(), secrets.JournalNames()))
 
 // mostStored bounds how many entries of a folder of secrets are looked at.
 const mostStored = 100
