@@ -19,6 +19,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,15 +35,13 @@ var ErrNotInstalled = errors.New("claude is not installed")
 // on the first start.
 const versionTimeout = 10 * time.Second
 
-// CLI is an installed agent engine.
+// CLI is an installed Claude Code.
 type CLI struct {
 	// Path is absolute and is what gets configured: the stable name, which may
 	// be a symbolic link that an update points elsewhere.
 	Path string
 	// Target is the file behind Path, links resolved.
 	Target string
-	// Name is "claude" or "codex".
-	Name string
 	// Version is like "2.1.330".
 	Version string
 }
@@ -74,26 +73,35 @@ func Find(ctx context.Context, override string) (CLI, error) {
 // CheckCommand is the rule for a command that OpenClaw may start (controls T-03,
 // E-04): an absolute path without shell metacharacters to a program named claude
 // or codex. It looks at the words alone, not at the file.
-func CheckCommand(path string) (name string, err error) {
+func CheckCommand(path string) error {
+	return checkName(path, "the command is neither claude nor codex", "claude", "codex")
+}
+
+// CheckPath is the same rule for the program that clawsetup configures, whose settings
+// and arguments codex does not know.
+func CheckPath(path string) error {
+	return checkName(path, "the program is not named claude", "claude")
+}
+
+func checkName(path, other string, names ...string) error {
 	if err := command.CheckPath(path); err != nil {
-		return "", hint.With(err, "claude-path")
+		return hint.With(err, "claude-path")
 	}
-	name = filepath.Base(path)
+	name := filepath.Base(path)
 	for _, suffix := range []string{".exe", ".cmd"} {
 		name = strings.TrimSuffix(name, suffix)
 	}
-	if name != "claude" && name != "codex" {
-		return "", hint.With(errors.New("the command is neither claude nor codex"), "claude-path")
+	if !slices.Contains(names, name) {
+		return hint.With(errors.New(other), "claude-path")
 	}
-	return name, nil
+	return nil
 }
 
 // Inspect looks at the file alone and runs nothing, so that CLI.Version stays empty. The
 // error wraps ErrNotInstalled when nothing is there; any other one says why the program
 // must not be run (controls T-03, E-04).
 func Inspect(path string) (CLI, error) {
-	name, err := CheckCommand(path)
-	if err != nil {
+	if err := CheckPath(path); err != nil {
 		return CLI{}, err
 	}
 	target, err := filepath.EvalSymlinks(path)
@@ -113,11 +121,11 @@ func Inspect(path string) (CLI, error) {
 	if err := checkOwner(path, target, info); err != nil {
 		return CLI{}, hint.With(err, "claude-permissions", target)
 	}
-	return CLI{Path: filepath.Clean(path), Target: target, Name: name}, nil
+	return CLI{Path: filepath.Clean(path), Target: target}, nil
 }
 
-// versionPattern fits "2.1.330 (Claude Code)" and "codex-cli 0.80.0".
-var versionPattern = regexp.MustCompile(`^(?:codex-cli )?(\d{1,5}\.\d{1,5}\.\d{1,5})\b`)
+// versionPattern fits "2.1.330 (Claude Code)".
+var versionPattern = regexp.MustCompile(`^(\d{1,5}\.\d{1,5}\.\d{1,5})\b`)
 
 func version(ctx context.Context, path string) (string, error) {
 	result, err := command.Run(ctx, command.Command{

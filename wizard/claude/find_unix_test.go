@@ -40,20 +40,13 @@ func TestFind(t *testing.T) {
 			t.Fatal(err)
 		}
 		resolved, _ := filepath.EvalSymlinks(target)
-		if want := (CLI{Path: link, Target: resolved, Name: "claude", Version: "2.1.330"}); cli != want {
+		if want := (CLI{Path: link, Target: resolved, Version: "2.1.330"}); cli != want {
 			t.Errorf("got %+v, want %+v", cli, want)
 		}
 		sum, err := cli.SHA256(context.Background())
 		if err != nil || len(sum) != 64 {
 			t.Errorf("SHA256: %q, %v", sum, err)
 		}
-	}
-}
-
-func TestFindCodex(t *testing.T) {
-	cli, err := Find(context.Background(), program(t, "codex", "echo codex-cli 0.80.0"))
-	if err != nil || cli.Name != "codex" || cli.Version != "0.80.0" {
-		t.Errorf("got %+v, %v", cli, err)
 	}
 }
 
@@ -88,7 +81,9 @@ func TestFindRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	tests := map[string]struct{ path, want string }{
-		"other name":     {program(t, "bash", sayVersion), "neither claude nor codex"},
+		"other name":     {program(t, "bash", sayVersion), "not named claude"},
+		"codex":          {program(t, "codex", "echo codex-cli 0.80.0"), "not named claude"},
+		"codex's answer": {program(t, "claude", "echo codex-cli 0.80.0"), "not a version"},
 		"relative":       {"claude", "not an absolute path"},
 		"metacharacter":  {filepath.Join(odd, "claude"), "not allowed"},
 		"world-writable": {worldWritable, "writable by every user"},

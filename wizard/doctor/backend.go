@@ -170,7 +170,7 @@ func pluginLoads(h *Host, a *answer, c *config) {
 }
 
 func backendCommand(a *answer, c *config, b backend) {
-	if _, err := claude.CheckCommand(textAt(b.config, "command")); err != nil {
+	if err := claude.CheckCommand(textAt(b.config, "command")); err != nil {
 		a.found(b.at(c, "command"), "the command of backend %s: %s", text.Clean(b.name, 60), text.Clean(err.Error(), 150))
 	}
 }

@@ -235,7 +235,7 @@ func CheckBackend(v any) error {
 		return errors.New("it has to be an object")
 	}
 	cmd, _ := m["command"].(string)
-	if _, err := claude.CheckCommand(cmd); err != nil {
+	if err := claude.CheckCommand(cmd); err != nil {
 		return fmt.Errorf("command: %w", err)
 	}
 	for _, key := range []string{"args", "resumeArgs"} {

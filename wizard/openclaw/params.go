@@ -66,7 +66,7 @@ func (p Params) check() error {
 	default:
 		return fmt.Errorf("%q is not a contract", p.Contract)
 	}
-	if _, err := claude.CheckCommand(p.ClaudePath); err != nil {
+	if err := claude.CheckPath(p.ClaudePath); err != nil {
 		return fmt.Errorf("the path of claude: %w", err)
 	}
 	for name, path := range map[string]string{
