@@ -15,6 +15,7 @@ import (
 
 	"github.com/clawsetup/clawsetup/templates"
 	"github.com/clawsetup/clawsetup/wizard/doctor"
+	"github.com/clawsetup/clawsetup/wizard/engine"
 	"github.com/clawsetup/clawsetup/wizard/hint"
 	"github.com/clawsetup/clawsetup/wizard/journal"
 )
@@ -37,7 +38,11 @@ func (w *Wizard) NewWatch(ctx context.Context, start, dryRun bool) (Session, err
 	s.plan = func(_ context.Context, p *planner) error {
 		s.setup.Watch = WatchSetup{}
 		if start {
-			s.setup.Watch = WatchSetup{Start: true, DockerHost: w.Getenv("DOCKER_HOST")}
+			at, err := engine.FindEndpoint(w.Getenv)
+			if err != nil {
+				return err
+			}
+			s.setup.Watch = WatchSetup{Start: true, DockerHost: at.Named()}
 			p.plan.Next = watchNext(w)
 			p.plan.Notes = append(p.plan.Notes, Note{ID: "watch-session", State: Attention})
 		}

@@ -232,11 +232,7 @@ func (s *UpSession) Plan(ctx context.Context) (*Plan, error) {
 		return nil, err
 	}
 	if s.opts.OnLogin {
-		s.setup.Login = LoginSetup{Start: true}
-		// A login knows neither the shell's variables nor its Docker context.
-		if e := s.engine.Endpoint; e.Source != engine.Default {
-			s.setup.Login.DockerHost = e.Host
-		}
+		s.setup.Login = LoginSetup{Start: true, DockerHost: s.engine.Endpoint.Named()}
 	}
 	p, err := s.planner(ctx, s.w)
 	if err != nil {

@@ -77,6 +77,15 @@ func FindEndpoint(getenv func(string) string) (Endpoint, error) {
 	return contextEndpoint(dir, name)
 }
 
+// Named is the address for programs that have neither the shell's variables nor its
+// Docker context; empty for the platform's own, which they find.
+func (e Endpoint) Named() string {
+	if e.Source == Default {
+		return ""
+	}
+	return e.Host
+}
+
 func dockerConfig(getenv func(string) string) string {
 	if dir := getenv("DOCKER_CONFIG"); dir != "" {
 		return dir
