@@ -172,7 +172,7 @@ func (w *Wizard) imageNotes(img image.Image) []Note {
 	if command := strings.Join(append(append([]string{}, img.Entrypoint...), img.Cmd...), " "); command != "" {
 		notes = append(notes, Note{ID: "image-command", Args: []any{text.Clean(command, 120)}})
 	}
-	if isRoot(img.User) {
+	if img.RunsAsRoot() {
 		return append(notes, Note{ID: "image-root", State: Attention, Args: []any{w.runAs(img)}})
 	}
 	return append(notes, Note{ID: "image-user", State: userState(img), Args: []any{text.Clean(img.User, 40), w.runAs(img)}})
@@ -208,15 +208,10 @@ func verdictNotes(v image.Verdict) []Note {
 	return notes
 }
 
-func isRoot(user string) bool {
-	name, _, _ := strings.Cut(user, ":")
-	return name == "" || name == "0" || name == "root"
-}
-
 // runAs is the user of the container (E-01): the image's own when it names one
 // other than root by number, or else ours, which the image may or may not survive.
 func (w *Wizard) runAs(img image.Image) string {
-	if isRoot(img.User) || !numericUser().MatchString(img.User) {
+	if img.RunsAsRoot() || !numericUser().MatchString(img.User) {
 		return w.ContainerUser
 	}
 	uid, gid, both := strings.Cut(img.User, ":")
@@ -226,5 +221,6 @@ func (w *Wizard) runAs(img image.Image) string {
 	return uid + ":" + gid
 }
 
-// numericUser is a user that means the same without the image's file system.
-var numericUser = text.Pattern(`^[0-9]{1,9}(:[0-9]{1,9})?$`)
+// numericUser is a user that means the same without the image's file system, and to
+// everybody: none reads it in octal.
+var numericUser = text.Pattern(`^(0|[1-9][0-9]{0,8})(:(0|[1-9][0-9]{0,8}))?$`)

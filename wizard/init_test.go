@@ -245,3 +245,28 @@ func TestHunksHaveReasons(t *testing.T) {
 	}
 	t.Error("openclaw.json is not in the plan")
 }
+
+// TestRunAs: an image's own user is taken when it is a number other than root's; what
+// the kernel would read as root, or in octal, is not.
+func TestRunAs(t *testing.T) {
+	for user, want := range map[string]string{
+		"": "65532:65532", "root": "65532:65532", "0": "65532:65532", "00": "65532:65532", "000:1000": "65532:65532", "app": "65532:65532",
+		"01000": "65532:65532", "1000:0100": "65532:65532", "1000": "1000:1000", "1000:0": "1000:0", "999999999": "999999999:999999999",
+	} {
+		h := newHost(t)
+		pushed, err := h.registry.PushProxy("legard/own-user", "latest", imagetest.ProxyOptions{User: user})
+		must(t, err)
+		h.image = pushed
+		if _, _, err := h.init(nil); err != nil {
+			t.Errorf("%q: %v", user, err)
+			continue
+		}
+		b, err := os.ReadFile(h.path("config/clawsetup/setup.yaml"))
+		must(t, err)
+		s, err := wizard.ParseSetup(b)
+		must(t, err)
+		if s.Image.RunAs != want {
+			t.Errorf("%q runs as %q, want %q", user, s.Image.RunAs, want)
+		}
+	}
+}
