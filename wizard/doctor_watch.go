@@ -164,8 +164,12 @@ func (w *Wizard) journalFindings(ctx context.Context, r *doctor.Report, failed b
 		return err
 	}
 	defer func() { _ = lock.Release() }()
-	if pending, err := w.pending(ctx); err != nil || pending {
-		return errors.Join(err, errors.New("an earlier change is unfinished"))
+	pending, err := w.pending(ctx)
+	if err != nil {
+		return err
+	}
+	if pending {
+		return errors.New("an earlier change is unfinished")
 	}
 	detail := findingsDetail(r, failed)
 	if same, err := w.saidLast(ctx, detail["sha256"]); err != nil || same {

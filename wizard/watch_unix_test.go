@@ -10,8 +10,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/clawsetup/clawsetup/wizard"
+	"github.com/clawsetup/clawsetup/wizard/doctor"
 )
 
 // TestWatchLooksAtTheSameEngine: the daily examination has neither the shell's variables nor
@@ -76,4 +78,31 @@ func recordedWatch(t *testing.T, p *wizard.Plan) string {
 	}
 	t.Fatal("setup.yaml does not change")
 	return ""
+}
+
+// TestReportSaysWhyNot: what keeps the findings out of the journal is told as it is.
+func TestReportSaysWhyNot(t *testing.T) {
+	h := newHost(t)
+	h.mustInit(nil)
+	said := func() string {
+		t.Helper()
+		told, err := h.ReportFindings(context.Background(), doctor.Selection{Only: []string{"key-label"}}, doctor.Critical)
+		must(t, err)
+		return strings.Join(told.Lines, "\n")
+	}
+	if got := said(); got != "" {
+		t.Errorf("%q", got)
+	}
+	must(t, os.WriteFile(h.path("state/clawsetup/uninstalling"), []byte("{}\n"), 0o600))
+	if got := said(); !strings.Contains(got, wizard.ErrUninstalling.Error()) || strings.Contains(got, "unfinished") {
+		t.Errorf("while an uninstall is: %q", got)
+	}
+	must(t, os.Remove(h.path("state/clawsetup/uninstalling")))
+	h.transcript(1, time.Hour)
+	if h.interrupt(7) {
+		t.Fatal("it was not interrupted")
+	}
+	if got := said(); !strings.HasSuffix(got, "an earlier change is unfinished") {
+		t.Errorf("after an interruption: %q", got)
+	}
 }
