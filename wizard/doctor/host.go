@@ -53,7 +53,7 @@ type Host struct {
 	SetupErr  error
 
 	mu    sync.Mutex
-	reads map[string]*reading
+	reads map[string]func() *reading
 	once  map[string]func() (any, error)
 }
 
@@ -169,15 +169,20 @@ const (
 // mostConfig bytes is read, and nothing waits for a fifo. A missing one is no error.
 func (h *Host) read(path string) *reading {
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	if h.reads == nil {
-		h.reads = map[string]*reading{}
+		h.reads = map[string]func() *reading{}
 	}
-	if r, ok := h.reads[path]; ok {
-		return r
+	f, ok := h.reads[path]
+	if !ok {
+		f = sync.OnceValue(func() *reading { return h.readNow(path) })
+		h.reads[path] = f
 	}
+	h.mu.Unlock()
+	return f() // a file system that hangs holds up those alone who ask for this file
+}
+
+func (h *Host) readNow(path string) *reading {
 	r := &reading{path: path}
-	h.reads[path] = r
 	st, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

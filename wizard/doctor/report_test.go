@@ -5,7 +5,9 @@ package doctor
 import (
 	"errors"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 )
 
 var errUnreachable = errors.New("connection refused")
@@ -122,4 +124,26 @@ func FuzzParseAudit(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestHungFile: a file system that hangs holds up those alone who ask for its file.
+func TestHungFile(t *testing.T) {
+	s := newScene(t)
+	release := make(chan struct{})
+	hangs := sync.OnceValue(func() *reading { <-release; return &reading{} })
+	s.reads = map[string]func() *reading{"hung": hangs}
+	hung, other := make(chan *reading, 1), make(chan *reading, 1)
+	go func() { hung <- s.read("hung") }()
+	time.Sleep(10 * time.Millisecond) // until it holds what it holds
+	go func() { other <- s.read(s.SetupFile) }()
+	select {
+	case r := <-other:
+		if !r.exists || r != s.read(s.SetupFile) {
+			t.Errorf("%+v", r)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("another file waits for the one that hangs")
+	}
+	close(release)
+	<-hung
 }
