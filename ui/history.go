@@ -152,12 +152,25 @@ func (u *UI) diffsLines(t theme, diffs []wizard.FileDiff, width int) []string {
 		if i > 0 {
 			out = append(out, "")
 		}
-		out = append(out, t.bold.Render(u.path(d.Path))+"  "+text.Clean(d.Mode, 40))
+		out = append(out, t.bold.Render(u.path(d.Path))+"  "+u.fate(d))
+		out = append(out, u.incomparable(t, d, width)...)
 		for _, l := range d.Lines {
-			out = append(out, diffLine(t, l, width)...)
+			out = append(out, u.diffLine(t, l, width)...)
 		}
 	}
 	return out
+}
+
+// fate is what became of a file, with its modes.
+func (u *UI) fate(d wizard.FileDiff) string {
+	switch {
+	case d.Before == "":
+		return u.T("action.create") + " " + d.After
+	case d.After == "":
+		return u.T("action.remove")
+	default:
+		return change(d.Before, d.After)
+	}
 }
 
 // Verification prints what a check of the journal found. keysErr is why its seals

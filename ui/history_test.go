@@ -92,3 +92,25 @@ This record changed no file.
 		t.Errorf("got:\n%s\nwant:\n%s", out, want)
 	}
 }
+
+// TestDiffsRussian: a diff has no word of another language.
+func TestDiffsRussian(t *testing.T) {
+	u, out, _ := testUI(t, Options{Lang: "ru"}, map[string]string{"HOME": "/home/anna"})
+	created := wizard.Change{Path: "/home/anna/new", After: file(0o600, "port: 1\n")}
+	removed := wizard.Change{Path: "/home/anna/old", Before: file(0o644, "port: 1\n")}
+	u.Diffs([]wizard.FileDiff{wizard.Diff(created), wizard.Diff(removed), {Path: "/x", Before: "0600", After: "0600", Incomparable: true}})
+	want := `~/new  новый 0600
+  @ строка 1
+  + port: 1
+
+~/old  удалён
+  @ строка 1
+  - port: 1
+
+/x  0600
+  этот файл нельзя сравнить построчно
+`
+	if out.String() != want {
+		t.Errorf("got:\n%s\nwant:\n%s", out, want)
+	}
+}

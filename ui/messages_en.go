@@ -75,6 +75,9 @@ var wizardEnglish = map[string]string{ //nolint:gosec // G101: words about secre
 	"action.replace": "changed",
 	"action.remove":  "removed",
 
+	"diff.hunk":         "line {0}",
+	"diff.incomparable": "this file cannot be compared line by line",
+
 	"review.counts": "{0} {0:file|files}, {1} {1:secret|secrets}",
 	"review.secret": "secret {0}, {1}, {2}",
 	"review.notes":  "What was found",

@@ -75,6 +75,9 @@ var wizardRussian = map[string]string{ //nolint:gosec // G101: words about secre
 	"action.replace": "изменён",
 	"action.remove":  "удалён",
 
+	"diff.hunk":         "строка {0}",
+	"diff.incomparable": "этот файл нельзя сравнить построчно",
+
 	"review.counts": "{0} {0:файл|файла|файлов}, {1} {1:секрет|секрета|секретов}",
 	"review.secret": "секрет {0}, {1}, {2}",
 	"review.notes":  "Что выяснено",

@@ -159,15 +159,19 @@ func (u *UI) removalLines(indent string, r wizard.Removal, width int) []string {
 func (u *UI) diff(t theme, c wizard.Change, width int) []string {
 	d := wizard.Diff(c)
 	what := u.T("action." + c.Action())
-	if mode := strings.TrimPrefix(d.Mode, "new "); c.After.Exists {
-		what += ", " + text.Clean(mode, 40)
+	switch {
+	case d.Before == "":
+		what += ", " + d.After
+	case d.After != "":
+		what += ", " + change(d.Before, d.After)
 	}
 	out := []string{t.bold.Render(u.path(c.Path)) + "  " + t.faint.Render(what)}
 	if why := "why." + c.Why; c.Why != "" && u.has(why) {
 		out = append(out, hangLines("  ", t.faint.Render(u.reason(c.Why, c.Controls)), width)...)
 	}
+	out = append(out, u.incomparable(t, d, width)...)
 	for _, l := range d.Lines {
-		out = append(out, diffLine(t, l, width)...)
+		out = append(out, u.diffLine(t, l, width)...)
 		for _, r := range l.Reasons {
 			out = append(out, hangLines("    ", t.faint.Render(u.T("review.why", u.reason(r.Why, r.Controls))), width)...)
 		}
@@ -184,7 +188,15 @@ func (u *UI) reason(why string, controls []string) string {
 	return s
 }
 
-func diffLine(t theme, l wizard.DiffLine, width int) []string {
+// incomparable stands in place of the lines of a file that has none to compare.
+func (u *UI) incomparable(t theme, d wizard.FileDiff, width int) []string {
+	if !d.Incomparable {
+		return nil
+	}
+	return hangLines("  ", t.accent.Render(u.T("diff.incomparable")), width)
+}
+
+func (u *UI) diffLine(t theme, l wizard.DiffLine, width int) []string {
 	style := t.plain
 	switch l.Kind {
 	case wizard.Added:
@@ -192,7 +204,7 @@ func diffLine(t theme, l wizard.DiffLine, width int) []string {
 	case wizard.Removed:
 		style = t.bad
 	case wizard.Hunk:
-		return []string{"  " + t.accent.Render(ansi.Truncate(l.Text, width-2, "…"))}
+		return []string{"  " + t.accent.Render("@ "+u.T("diff.hunk", l.Line))}
 	default: // an unchanged line has no style
 	}
 	var out []string

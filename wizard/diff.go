@@ -8,6 +8,7 @@ import (
 
 	"github.com/aymanbagabas/go-udiff"
 
+	"github.com/clawsetup/clawsetup/wizard/files"
 	"github.com/clawsetup/clawsetup/wizard/openclaw/json5"
 )
 
@@ -25,28 +26,55 @@ const (
 // DiffLine is one line of a diff, safe for a terminal and without secrets.
 type DiffLine struct {
 	Kind LineKind
+	// Text is empty on a Hunk line.
 	Text string
-	// Reasons are those of the settings in a hunk, each once; on a Hunk line alone.
+	// Line is where a hunk begins, and Reasons are those of the settings in it, each once;
+	// on a Hunk line alone.
+	Line    int
 	Reasons []Reason
 }
 
 // FileDiff is the unified diff of one Change.
 type FileDiff struct {
-	Path  string
-	Mode  string // "(new) 0600", "0600", "0644 → 0600", "removed"
-	Lines []DiffLine
+	Path string
+	// Before and After are the modes, such as 0600; empty where there is no file.
+	Before, After string
+	// Incomparable says that the contents cannot be compared line by line.
+	Incomparable bool
+	Lines        []DiffLine
 }
 
-// String is the diff as plain text.
+// String is the diff as plain text, in English whatever the screen speaks: it is for
+// JSON, where words do not change.
 func (d FileDiff) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %s\n", d.Path, d.Mode)
+	fmt.Fprintf(&b, "%s  %s\n", d.Path, d.mode())
+	if d.Incomparable {
+		b.WriteString("@this file cannot be compared line by line\n")
+	}
 	for _, l := range d.Lines {
+		if l.Kind == Hunk {
+			fmt.Fprintf(&b, "@@ line %d\n", l.Line)
+			continue
+		}
 		b.WriteByte(byte(l.Kind))
 		b.WriteString(l.Text)
 		b.WriteByte('\n')
 	}
 	return b.String()
+}
+
+func (d FileDiff) mode() string {
+	switch {
+	case d.Before == "":
+		return "new " + d.After
+	case d.After == "":
+		return "removed"
+	case d.Before != d.After:
+		return d.Before + " → " + d.After
+	default:
+		return d.After
+	}
 }
 
 // widestLine bounds what one line of a foreign file may fill on a screen.
@@ -55,18 +83,18 @@ const widestLine = 400
 // Diff compares the two sides of c. Values under a key whose name looks like a
 // credential are not shown, whoever they belong to (A4).
 func Diff(c Change) FileDiff {
-	out := FileDiff{Path: c.Path, Mode: modeChange(c)}
+	out := FileDiff{Path: c.Path, Before: modeOf(c.Before), After: modeOf(c.After)}
 	before, after := lines(c.Before.Data), lines(c.After.Data)
 	hide := newRedactor(c.values, c.Before.Data, c.After.Data)
 	edits := udiff.Strings(before, after)
 	unified, err := udiff.ToUnifiedDiff("before", "after", before, edits, 3)
 	if err != nil {
-		out.Lines = []DiffLine{{Kind: Hunk, Text: "this file cannot be compared line by line"}}
+		out.Incomparable = true
 		return out
 	}
 	at := places(c)
 	for _, h := range unified.Hunks {
-		out.Lines = append(out.Lines, DiffLine{Kind: Hunk, Text: fmt.Sprintf("@ line %d", max(h.FromLine, h.ToLine)), Reasons: reasonsOf(c.Reasons, at, h)})
+		out.Lines = append(out.Lines, DiffLine{Kind: Hunk, Line: max(h.FromLine, h.ToLine), Reasons: reasonsOf(c.Reasons, at, h)})
 		for _, l := range h.Lines {
 			kind := map[udiff.OpKind]LineKind{udiff.Insert: Added, udiff.Delete: Removed, udiff.Equal: Context}[l.Kind]
 			out.Lines = append(out.Lines, DiffLine{Kind: kind, Text: hide.line(l.Content)})
@@ -123,17 +151,11 @@ func lines(b []byte) string {
 	return s
 }
 
-func modeChange(c Change) string {
-	switch {
-	case !c.Before.Exists:
-		return "new " + modeText(c.After.Mode)
-	case !c.After.Exists:
-		return "removed"
-	case c.Before.Mode != c.After.Mode:
-		return modeText(c.Before.Mode) + " → " + modeText(c.After.Mode)
-	default:
-		return modeText(c.After.Mode)
+func modeOf(f files.File) string {
+	if !f.Exists {
+		return ""
 	}
+	return modeText(f.Mode)
 }
 
 func modeText(m fs.FileMode) string { return fmt.Sprintf("%04o", m.Perm()) }
