@@ -29,9 +29,6 @@ func TestRotate(t *testing.T) {
 			h := newHost(t)
 			h.mustInit(map[string]string{"store": store})
 			st, err := h.StoreOf("")
-			if store == "keyring" {
-				st, err = h.keyring, nil
-			}
 			must(t, err)
 			oldToken, err := st.Get(context.Background(), secrets.ProxyToken)
 			must(t, err)

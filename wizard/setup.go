@@ -297,6 +297,7 @@ func cutLabel(s string) string { return text.Clean(strings.TrimSpace(s), 64) }
 // that run outside of the operator's session and environment; an empty path is this
 // user's own.
 func (w *Wizard) StoreOf(path string) (secrets.Store, error) {
+	of := *w
 	if path != "" {
 		abs, err := filepath.Abs(path)
 		if err != nil {
@@ -305,14 +306,14 @@ func (w *Wizard) StoreOf(path string) (secrets.Store, error) {
 		if filepath.Base(abs) != filepath.Base(w.Paths.SetupFile()) {
 			return nil, fmt.Errorf("%s is not called %s", abs, filepath.Base(w.Paths.SetupFile()))
 		}
-		w.Paths.Config = filepath.Dir(abs)
+		if dir := filepath.Dir(abs); dir != w.Paths.Config {
+			of.Paths.Config = dir
+			of.Keyring = secrets.NewKeyring(of.Paths.Scope())
+		}
 	}
-	s, _, err := w.present()
+	s, _, err := of.present()
 	if err != nil {
 		return nil, err
 	}
-	if s.Store == secrets.KindKeyring {
-		return secrets.NewKeyring(w.Paths.Scope()), nil
-	}
-	return w.store(s.Store, s.StackDir(w.Paths)), nil
+	return of.store(s.Store, s.StackDir(of.Paths)), nil
 }

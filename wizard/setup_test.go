@@ -3,12 +3,14 @@ package wizard_test
 import (
 	"bytes"
 	"errors"
+	"os"
 	"reflect"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/wizard"
 	"github.com/clawsetup/clawsetup/wizard/hint"
 )
@@ -99,6 +101,30 @@ func TestKeyAge(t *testing.T) {
 		if d, ok := (wizard.KeySetup{Added: c.added}).Age(now); d != c.days || ok != c.ok {
 			t.Errorf("%q: %d %v", c.added, d, ok)
 		}
+	}
+}
+
+// TestStoreOf: asking for the store of another set-up leaves the Wizard with its own.
+func TestStoreOf(t *testing.T) {
+	h := newHost(t)
+	h.mustInit(map[string]string{"store": "keyring"})
+	own, other := h.Paths, h.path("other/setup.yaml")
+	b, err := os.ReadFile(own.SetupFile())
+	must(t, err)
+	must(t, os.MkdirAll(h.path("other"), 0o700))
+	must(t, os.WriteFile(other, b, 0o600))
+	for path, ours := range map[string]bool{"": true, own.SetupFile(): true, other: false} {
+		st, err := h.StoreOf(path)
+		must(t, err)
+		if st.Kind() != secrets.KindKeyring || (st == secrets.Store(h.keyring)) != ours {
+			t.Errorf("%q: %T", path, st)
+		}
+		if h.Paths != own {
+			t.Errorf("%q moved the set-up to %s", path, h.Paths.Config)
+		}
+	}
+	if _, err := h.StoreOf(h.path("other/else.yaml")); err == nil {
+		t.Error("a file of another name was taken")
 	}
 }
 
