@@ -115,15 +115,23 @@ func newStage(home string) (*stage, error) {
 		return nil, fmt.Errorf("starting the simulator of cloud.ru: %w", err)
 	}
 	s := &stage{home: home, cloud: cloud, registry: imagetest.NewRegistry()}
+	if err := s.furnish(); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *stage) furnish() error {
 	if err := s.registry.Start(); err != nil {
-		return nil, fmt.Errorf("starting the simulated registry: %w", err)
+		return fmt.Errorf("starting the simulated registry: %w", err)
 	}
 	pushed, err := s.registry.PushProxy("legard/claude-code-proxy", "latest", imagetest.ProxyOptions{})
 	if err != nil {
-		return nil, fmt.Errorf("filling the simulated registry: %w", err)
+		return fmt.Errorf("filling the simulated registry: %w", err)
 	}
 	s.image = pushed.Reference
-	return s, writePretendClaude(filepath.Join(home, "bin", "claude"))
+	return writePretendClaude(filepath.Join(s.home, "bin", "claude"))
 }
 
 // writePretendClaude puts a program where Claude Code would be: init wants its
