@@ -76,6 +76,9 @@ func completeInit(c *cobra.Command) {
 }
 
 func (a *app) runInit(ctx context.Context, o *initOptions) error {
+	if o.dryRun && o.up {
+		return usageError{errors.New("--up: a dry run starts nothing")}
+	}
 	u := a.ui(ui.Options{Yes: o.yes, DryRun: o.dryRun, JSON: o.json})
 	w := a.wizard(u)
 	given, err := a.initGiven(w, u, o)
@@ -85,9 +88,6 @@ func (a *app) runInit(ctx context.Context, o *initOptions) error {
 	s, err := w.NewInit(ctx, given)
 	if err != nil {
 		return err
-	}
-	if o.dryRun && o.up {
-		return usageError{errors.New("--up: a dry run starts nothing")}
 	}
 	if err := a.drive(ctx, u, s, "init", o.json, o.dryRun); err != nil || o.dryRun {
 		return err
