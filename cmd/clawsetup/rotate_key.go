@@ -35,8 +35,8 @@ func (a *app) runRotateKey(ctx context.Context, o *rotateOptions) error {
 	if !o.apiKey && !o.token {
 		o.apiKey, o.token = true, true
 	}
-	if !o.apiKey && (o.key.stdin || o.key.file != "") {
-		return usageError{errors.New("--token alone takes no key: leave --key-stdin and --key-file out, or add --api-key")}
+	if !o.apiKey && o.key != (keyOptions{}) {
+		return usageError{errors.New("--token alone takes no key: leave --key-stdin, --key-file and --key-label out, or add --api-key")}
 	}
 	u := a.ui(ui.Options{Yes: o.yes, JSON: o.json})
 	key, err := o.key.read(a, u)
