@@ -194,7 +194,7 @@ func (h *host) verify() {
 	h.t.Helper()
 	hist, err := h.History(context.Background())
 	must(h.t, err)
-	if hist.KeysErr != nil || !hist.Report.OK() || !hist.Report.Complete() {
+	if hist.KeysErr != nil || hist.Report.Failed() || hist.Report.Torn > 0 || !hist.Report.Complete() {
 		h.t.Fatalf("the journal: %+v, keys %v", hist.Report, hist.KeysErr)
 	}
 	for _, err := range hist.Records() {

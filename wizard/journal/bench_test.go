@@ -90,7 +90,7 @@ func benchmarkVerify(b *testing.B, n int) {
 		b.StopTimer()
 		plain += plainSHA256(b, path)
 		b.StartTimer()
-		r, err := Verify(b.Context(), &files.Disk{}, dir, &keys, anchor)
+		r, err := verify(b.Context(), &files.Disk{}, dir, &keys, anchor)
 		if err != nil || !r.OK() || !r.Complete() || r.Records != uint64(n) {
 			b.Fatalf("%+v %v", r, err)
 		}

@@ -191,7 +191,7 @@ func killRound(t *testing.T, dir string, n int, acked map[uint64]string) {
 			t.Fatalf("round %d: acknowledged record %d is not in the journal", n, seq)
 		}
 	}
-	if r, err := Verify(t.Context(), disk, filepath.Join(dir, "state"), &keys, anchor); err != nil || !r.OK() || !r.Complete() {
+	if r, err := verify(t.Context(), disk, filepath.Join(dir, "state"), &keys, anchor); err != nil || !r.OK() || !r.Complete() {
 		t.Fatalf("round %d: %+v %v", n, r, err)
 	}
 }

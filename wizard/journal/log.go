@@ -211,9 +211,12 @@ func Open(ctx context.Context, disk *files.Disk, dir string, keys Keys, anchor A
 	return l, nil
 }
 
-// OpenReadOnly opens the journal for reading, with or without keys, and writes
-// nothing. A journal that does not verify is opened too: Report says what is
-// wrong, and Records ends with that error after the last good record.
+// OpenReadOnly verifies the journal and opens it for reading; it writes nothing, and
+// needs no lock: a writer at work shows as records beyond the anchors. Without keys the
+// MACs are not checked, without an anchor it is not. A journal that does not verify
+// is opened too: Report says what is wrong, and Records ends with that error after the
+// last good record. An error means that the journal could not be read, is not there
+// (ErrNoJournal) or is gone (ErrJournalMissing).
 func OpenReadOnly(ctx context.Context, disk *files.Disk, dir string, keys *Keys, anchor Anchor) (*Log, error) {
 	l, _, err := open(ctx, paths{disk, dir}, keys, anchor, options{})
 	if err != nil {
@@ -270,21 +273,6 @@ func (l *Log) Seal(ctx context.Context) error {
 	}
 	if err := l.anchor.Save(ctx, l.head); err != nil {
 		return hint.With(fmt.Errorf("anchoring record %d of the journal: %w", l.head.Seq, err), "journal-anchor")
-	}
-	return nil
-}
-
-// Reanchor makes anchor the second place from now on, nil for none, as when the
-// secrets move to another store. The old place is left as it is.
-func (l *Log) Reanchor(ctx context.Context, anchor Anchor) error {
-	if l.readOnly {
-		return ErrReadOnly
-	}
-	old := l.anchor
-	l.anchor = anchor
-	if err := l.Seal(ctx); err != nil {
-		l.anchor = old
-		return err
 	}
 	return nil
 }

@@ -163,7 +163,7 @@ func TestReadOnlyOfADamagedJournal(t *testing.T) {
 		// A wrong MAC leaves the chain whole: all records are shown, then the error.
 		t.Errorf("%d records, then %v", n, last)
 	}
-	for _, err := range []error{func() error { _, err := l.Append(t.Context(), exampleEvent("")); return err }(), l.Seal(t.Context()), l.Reanchor(t.Context(), nil)} {
+	for _, err := range []error{func() error { _, err := l.Append(t.Context(), exampleEvent("")); return err }(), l.Seal(t.Context())} {
 		if !errors.Is(err, ErrReadOnly) {
 			t.Errorf("writing: %v", err)
 		}
@@ -323,15 +323,14 @@ func TestNoJournal(t *testing.T) {
 	}
 	_, errOpen := Open(t.Context(), disk, dir, keys, nil)
 	_, errRead := OpenReadOnly(t.Context(), disk, dir, nil, &memoryAnchor{})
-	_, errVerify := Verify(t.Context(), disk, dir, nil, nil)
 	_, errPeek := Peek(disk, dir)
-	for _, err := range []error{errOpen, errRead, errVerify, errPeek} {
+	for _, err := range []error{errOpen, errRead, errPeek} {
 		if !errors.Is(err, ErrNoJournal) {
 			t.Errorf("%v", err)
 		}
 	}
 	silent := &memoryAnchor{err: errors.New("locked")}
-	if _, err := Verify(t.Context(), disk, dir, &keys, silent); !errors.Is(err, silent.err) || errors.Is(err, ErrNoJournal) {
+	if _, err := verify(t.Context(), disk, dir, &keys, silent); !errors.Is(err, silent.err) || errors.Is(err, ErrNoJournal) {
 		t.Errorf("with a silent anchor nobody knows: %v", err)
 	}
 }
@@ -349,33 +348,11 @@ func TestPeek(t *testing.T) {
 	}
 }
 
-func TestReanchor(t *testing.T) {
-	f := newFixture(t)
-	other := &memoryAnchor{err: errors.New("locked")}
-	if err := f.log.Reanchor(t.Context(), other); !errors.Is(err, other.err) {
-		t.Fatal(err)
-	}
-	f.transaction("t1")
-	f.seal()
-	if f.anchor.head != f.log.Head() {
-		t.Error("the old anchor must stay in use when the new one fails")
-	}
-	other.err = nil
-	if err := f.log.Reanchor(t.Context(), other); err != nil {
-		t.Fatal(err)
-	}
-	f.transaction("t2")
-	f.seal()
-	if other.head != f.log.Head() {
-		t.Errorf("%+v", other.head)
-	}
-}
-
 func TestCanceled(t *testing.T) {
 	f := newFixture(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Verify(ctx, f.disk, f.dir, &f.keys, nil); !errors.Is(err, context.Canceled) {
+	if _, err := verify(ctx, f.disk, f.dir, &f.keys, nil); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 }

@@ -138,10 +138,6 @@ func (r Report) Failed() bool {
 	return false
 }
 
-// OK is true when nothing failed and nothing is torn. Checks that were not made
-// do not make it false: see Complete.
-func (r Report) OK() bool { return !r.Failed() && r.Torn == 0 }
-
 // Complete is true when every check was made.
 func (r Report) Complete() bool {
 	for _, c := range r.checks() {

@@ -97,12 +97,6 @@ func (s *Snapshots) Get(id string) ([]byte, error) {
 	return content, nil
 }
 
-// Has tells whether the content of id is there and intact.
-func (s *Snapshots) Has(id string) bool {
-	_, err := s.Get(id)
-	return err == nil
-}
-
 func (s *Snapshots) id(content []byte) string {
 	m := hmac.New(sha256.New, s.idKey)
 	m.Write(content)

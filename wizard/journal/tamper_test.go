@@ -68,7 +68,7 @@ func TestEveryFlippedByteOutsideOfMACsIsDetectedWithoutKeys(t *testing.T) {
 		bad := bytes.Clone(good)
 		bad[i] ^= 0x01
 		f.write(f.path(), bad)
-		r, err := Verify(t.Context(), f.disk, f.dir, nil, f.anchor)
+		r, err := verify(t.Context(), f.disk, f.dir, nil, f.anchor)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -359,7 +359,7 @@ func TestDeletedJournal(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := sealedFixture(t)
 			remove(f)
-			_, errVerify := Verify(t.Context(), f.disk, f.dir, &f.keys, f.anchor)
+			_, errVerify := verify(t.Context(), f.disk, f.dir, &f.keys, f.anchor)
 			_, errOpen := f.open()
 			_, errCreate := Create(t.Context(), f.disk, f.dir, f.keys, f.anchor, Genesis{})
 			for _, err := range []error{errVerify, errOpen, errCreate} {
@@ -387,7 +387,7 @@ func TestWrongKey(t *testing.T) {
 
 func TestNoKey(t *testing.T) {
 	f := sealedFixture(t)
-	r, err := Verify(t.Context(), f.disk, f.dir, nil, nil)
+	r, err := verify(t.Context(), f.disk, f.dir, nil, nil)
 	if err != nil || !r.OK() || r.Complete() {
 		t.Fatalf("%+v %v", r, err)
 	}
@@ -398,7 +398,7 @@ func TestNoKey(t *testing.T) {
 		t.Fatal("opened for writing without keys")
 	}
 	short := Keys{MAC: secrets.New([]byte("short")), Snapshot: f.keys.Snapshot}
-	if _, err := Verify(t.Context(), f.disk, f.dir, &short, nil); err == nil {
+	if _, err := verify(t.Context(), f.disk, f.dir, &short, nil); err == nil {
 		t.Fatal("verified with a short key")
 	}
 }

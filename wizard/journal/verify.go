@@ -51,22 +51,6 @@ func (p paths) open() (*os.File, error) {
 	return f, nil
 }
 
-// Verify checks the journal in dir against its keys and its two anchors. It
-// writes nothing, and needs no lock: a writer at work shows as records beyond the
-// anchors. Without keys the MACs are not checked, without an anchor it is not.
-//
-// An error means that the journal could not be read, is not there (ErrNoJournal)
-// or is gone (ErrJournalMissing); what is wrong inside of it is in the Report.
-func Verify(ctx context.Context, disk *files.Disk, dir string, keys *Keys, anchor Anchor) (Report, error) {
-	if keys != nil {
-		if err := keys.check(); err != nil {
-			return Report{}, err
-		}
-	}
-	r, _, err := paths{disk, dir}.verify(ctx, keys, anchor)
-	return r, err
-}
-
 func (p paths) verify(ctx context.Context, keys *Keys, anchor Anchor) (Report, anchors, error) {
 	// The heads are read first, so that a writer at work can only be ahead of them.
 	a := p.loadAnchors(ctx, anchor)
