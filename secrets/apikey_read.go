@@ -36,10 +36,6 @@ type Warning struct {
 	Mode fs.FileMode
 }
 
-func (w Warning) String() string {
-	return fmt.Sprintf("%s can be read by other users (mode %04o)", w.Path, w.Mode.Perm())
-}
-
 // ReadAPIKeyFile reads the key in the file at path. Symbolic links are followed,
 // since container secrets are links; anything but a regular file is ErrNotRegular, without
 // waiting for the writer of a pipe. A file that others can read gives a Warning

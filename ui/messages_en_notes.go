@@ -98,7 +98,6 @@ var findingsEnglish = map[string]string{ //nolint:gosec // G101: words about sec
 	"event.ConsentGiven":                "a risk accepted",
 	"event.SecretStored":                "secret stored",
 	"event.SecretForgotten":             "secret deleted",
-	"event.SecretStoreChanged":          "secrets moved to another store",
 	"event.ApiKeyRotated":               "API key replaced",
 	"event.ProxyTokenRotated":           "proxy token replaced",
 	"event.ConfigRolledBack":            "files rolled back",

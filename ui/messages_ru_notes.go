@@ -98,7 +98,6 @@ var findingsRussian = map[string]string{ //nolint:gosec // G101: words about sec
 	"event.ConsentGiven":                "принят риск",
 	"event.SecretStored":                "секрет сохранён",
 	"event.SecretForgotten":             "секрет удалён",
-	"event.SecretStoreChanged":          "секреты перенесены в другое хранилище",
 	"event.ApiKeyRotated":               "API-ключ заменён",
 	"event.ProxyTokenRotated":           "токен прокси заменён",
 	"event.ConfigRolledBack":            "файлы возвращены к прежним",

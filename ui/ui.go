@@ -122,9 +122,6 @@ func (u *UI) has(id string) bool {
 	return ok
 }
 
-// Lang is the language in use: "en" or "ru".
-func (u *UI) Lang() string { return u.lang }
-
 // ErrAborted is returned when the operator left: nothing was changed, or the
 // changes were undone.
 var ErrAborted = errors.New("aborted, nothing was changed")

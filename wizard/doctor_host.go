@@ -209,7 +209,7 @@ func (w *Wizard) containers(ctx context.Context, list func(*engine.Engine) ([]en
 		return doctor.Containers{}, err
 	}
 	defer func() { _ = e.Close() }()
-	out := doctor.Containers{Engine: e.Name + " " + e.Version, Architecture: e.Architecture, Built: map[string]string{}}
+	out := doctor.Containers{Architecture: e.Architecture, Built: map[string]string{}}
 	if out.List, err = list(e); err != nil {
 		return out, err
 	}

@@ -60,7 +60,6 @@ type Folder struct {
 
 // Transcripts is what is at rest in a folder of Claude Code's.
 type Transcripts struct {
-	Dir string
 	// Sessions are ordered by their newest file, the oldest first.
 	Sessions []Session
 	// Rest is what the transcript folders hold beside sessions: the memory of projects,
@@ -122,7 +121,7 @@ const (
 // looked into is Refused; the error says that dir itself cannot, or that it holds more
 // than can be looked at (files.ErrTooMany).
 func FindTranscripts(ctx context.Context, disk *files.Disk, dir string) (*Transcripts, error) {
-	f := &finder{ctx: ctx, budget: mostEntries, sessions: map[string]*Session{}, out: &Transcripts{Dir: dir}}
+	f := &finder{ctx: ctx, budget: mostEntries, sessions: map[string]*Session{}, out: &Transcripts{}}
 	root, err := disk.OpenTree(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return f.out, nil

@@ -303,29 +303,27 @@ func backendResume(a *answer, c *config, b backend) {
 type variable struct {
 	name, value string
 	path        []string
-	// shared says that every program that OpenClaw starts gets it.
-	shared bool
 }
 
 // environment are the variables that the configuration gives to programs: to all, to a
 // backend of it, to skills.
 func (c *config) environment() []variable {
 	var out []variable
-	add := func(shared bool, m map[string]any, path ...string) {
+	add := func(m map[string]any, path ...string) {
 		for _, name := range slices.Sorted(maps.Keys(m)) {
 			if s, ok := m[name].(string); ok {
-				out = append(out, variable{name, s, append(slices.Clone(path), name), shared})
+				out = append(out, variable{name, s, append(slices.Clone(path), name)})
 			}
 		}
 	}
-	add(true, c.object("env.vars"), "env", "vars")
+	add(c.object("env.vars"), "env", "vars")
 	// Before 2026.8 variables may stand beside vars.
-	add(true, c.object("env"), "env")
+	add(c.object("env"), "env")
 	for _, group := range [][]string{{"agents", "defaults", "cliBackends"}, {"skills", "entries"}} {
 		m := c.object(strings.Join(group, "."))
 		for _, name := range slices.Sorted(maps.Keys(m)) {
 			env, _ := lookAt(m[name], "env").(map[string]any)
-			add(false, env, append(slices.Clone(group), name, "env")...)
+			add(env, append(slices.Clone(group), name, "env")...)
 		}
 	}
 	return out

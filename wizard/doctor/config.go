@@ -35,8 +35,8 @@ type config struct {
 
 // include is a file that a configuration names in $include.
 type include struct {
-	name, path string
-	file       *reading
+	path string
+	file *reading
 }
 
 // leaf is a text in a configuration.
@@ -173,7 +173,7 @@ func (c *config) load(h *Host, name, dir string, depth int) any {
 	if len(c.includes) == mostIncludes || depth == deepestInclude {
 		return gap("there are too many included files, or they include each other")
 	}
-	f := include{name: name, path: path, file: h.read(path)}
+	f := include{path: path, file: h.read(path)}
 	c.includes = append(c.includes, f)
 	switch {
 	case f.file.err != nil:

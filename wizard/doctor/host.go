@@ -133,8 +133,6 @@ type Journal struct {
 
 // Containers are what the engine says.
 type Containers struct {
-	// Engine names it and where it listens.
-	Engine string
 	// Architecture is the engine's, Built what each image was built for, by the id in
 	// Container.Image; empty where the engine does not say.
 	Architecture string

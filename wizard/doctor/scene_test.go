@@ -75,7 +75,7 @@ func newScene(t *testing.T) *scene {
 		Now: func() time.Time { return sceneTime }, OpenClawConfig: s.path(".openclaw/openclaw.json"), ManagedFile: s.path("etc/claude-code/managed-settings.d/50-clawsetup.json"),
 		OpenClaw: func(context.Context) (openclaw.Install, error) { return s.install, s.installErr },
 		Containers: func(context.Context) (Containers, error) {
-			return Containers{Engine: "Docker 20.10", Architecture: "amd64", List: s.list, Built: s.built}, s.listErr
+			return Containers{Architecture: "amd64", List: s.list, Built: s.built}, s.listErr
 		},
 		API:       "https://foundation-models.api.cloud.ru/v1",
 		Handshake: func(context.Context, string) (Handshake, error) { return s.shaken, s.shakeErr },

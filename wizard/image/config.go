@@ -2,7 +2,6 @@ package image
 
 import (
 	"encoding/json"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -65,18 +64,15 @@ func (s *session) applyConfig(img *Image, raw []byte) error {
 			return s.content(what, "%s holds %q: hidden characters or too much text", f.name, text.Clean(bad, 80))
 		}
 	}
-	names, path, ok := environment(c.Config.Env)
-	if !ok {
+	if !environmentPlain(c.Config.Env) {
 		return s.content(what, "its environment has hidden characters, a nameless variable or too many of them")
 	}
-	ports, ok := exposed(c.Config.ExposedPorts)
-	if !ok {
+	if !portsPlain(c.Config.ExposedPorts) {
 		return s.content(what, "an exposed port is malformed")
 	}
 	img.OS, img.Architecture, img.Variant = c.OS, c.Architecture, c.Variant
 	img.User, img.WorkingDir = c.Config.User, c.Config.WorkingDir
 	img.Entrypoint, img.Cmd = c.Config.Entrypoint, c.Config.Cmd
-	img.Env, img.Path, img.ExposedPorts = names, path, ports
 	// The date is for the reader alone; one that cannot be read is no date.
 	if t, err := time.Parse(time.RFC3339Nano, c.Created); err == nil {
 		img.Created = t.UTC()
@@ -108,39 +104,32 @@ func printable(s string) bool {
 	return true
 }
 
-// environment returns the sorted variable names and the value of PATH.
-func environment(env []string) (names []string, path string, ok bool) {
+// environmentPlain looks at the names of variables and at the value of PATH. Nothing
+// of it is kept: images are known to carry secrets there.
+func environmentPlain(env []string) bool {
 	if len(env) > maxEnv {
-		return nil, "", false
+		return false
 	}
 	for _, e := range env {
 		name, value, _ := strings.Cut(e, "=")
 		if name == "" || len(name) > 256 || !printable(name) {
-			return nil, "", false
+			return false
 		}
-		if name == "PATH" {
-			if len(value) > maxPathValue || !printable(value) {
-				return nil, "", false
-			}
-			path = value
+		if name == "PATH" && (len(value) > maxPathValue || !printable(value)) {
+			return false
 		}
-		names = append(names, name)
 	}
-	slices.Sort(names)
-	return slices.Compact(names), path, true
+	return true
 }
 
-func exposed(ports map[string]struct{}) ([]string, bool) {
+func portsPlain(ports map[string]struct{}) bool {
 	if len(ports) > maxWords {
-		return nil, false
+		return false
 	}
-	out := make([]string, 0, len(ports))
 	for p := range ports {
 		if !rePort().MatchString(p) {
-			return nil, false
+			return false
 		}
-		out = append(out, p)
 	}
-	slices.Sort(out)
-	return out, true
+	return true
 }

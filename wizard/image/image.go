@@ -44,20 +44,10 @@ type Image struct {
 	User            string
 	Entrypoint, Cmd []string
 	WorkingDir      string
-	// Env holds the names of the image's environment variables, sorted. The
-	// values are not kept: images are known to carry secrets there.
-	Env []string
-	// Path is the value of PATH, the one variable a wrapper needs; empty when
-	// the image sets none.
-	Path string
-	// ExposedPorts are sorted, such as "8082/tcp".
-	ExposedPorts []string
 	// Size is the sum of the compressed layers in bytes.
 	Size int64
 	// Created is zero when the image does not say.
 	Created time.Time
-	// Layers counts the layers.
-	Layers int
 }
 
 // Pinned returns the reference that names exactly this content:
@@ -133,7 +123,7 @@ func (s *session) describe(ctx context.Context, top document, want v1.Platform) 
 	if err != nil {
 		return Image{}, err
 	}
-	img.Size, img.Layers = m.size, len(m.Layers)
+	img.Size = m.size
 	raw, err := s.blob(ctx, m.Config.Digest, m.Config.Size, maxConfig)
 	if err != nil {
 		return Image{}, err

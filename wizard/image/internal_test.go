@@ -174,8 +174,8 @@ func FuzzConfig(f *testing.F) {
 			assertShown(t, err)
 			return
 		}
-		words := []string{img.OS, img.Architecture, img.Variant, img.User, img.WorkingDir, img.Path}
-		for _, list := range [][]string{img.Entrypoint, img.Cmd, img.Env, img.ExposedPorts} {
+		words := []string{img.OS, img.Architecture, img.Variant, img.User, img.WorkingDir}
+		for _, list := range [][]string{img.Entrypoint, img.Cmd} {
 			words = append(words, list...)
 		}
 		for _, w := range words {

@@ -22,8 +22,6 @@ const (
 type Signature struct {
 	// Format is FormatLegacy or FormatBundle.
 	Format string
-	// Digest is the image digest that the key vouches for.
-	Digest string
 }
 
 // Reason says why an image has no valid signature.
@@ -102,11 +100,11 @@ func (r *Resolver) VerifySignature(ctx context.Context, img Image, key crypto.Pu
 	v := verification{s: s, key: key, digest: ref.digest}
 	bundleErr := v.bundles(ctx)
 	if bundleErr == nil {
-		return Signature{Format: FormatBundle, Digest: ref.digest}, nil
+		return Signature{Format: FormatBundle}, nil
 	}
 	legacyErr := v.legacy(ctx)
 	if legacyErr == nil {
-		return Signature{Format: FormatLegacy, Digest: ref.digest}, nil
+		return Signature{Format: FormatLegacy}, nil
 	}
 	return Signature{}, signatureFailure(img.Pinned(), bundleErr, legacyErr)
 }

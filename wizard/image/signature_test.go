@@ -96,7 +96,7 @@ func TestVerifySignature(t *testing.T) {
 						t.Fatal(err)
 					}
 					got, err := resolver(t).VerifySignature(t.Context(), img, public(t, key[0]))
-					if err != nil || got != (image.Signature{Format: format, Digest: p.Digest}) {
+					if err != nil || got != (image.Signature{Format: format}) {
 						t.Fatalf("%+v %v", got, err)
 					}
 					wantReason(t, img, public(t, key[1]), image.ReasonWrongKey)

@@ -53,8 +53,6 @@ const (
 	SecretStored Event = "SecretStored"
 	// SecretForgotten says that a secret was deleted from a store.
 	SecretForgotten Event = "SecretForgotten"
-	// SecretStoreChanged says that the secrets moved to another kind of store.
-	SecretStoreChanged Event = "SecretStoreChanged"
 	// ApiKeyRotated says that the cloud.ru API key was replaced.
 	ApiKeyRotated Event = "ApiKeyRotated" //nolint:revive // the threat model's own spelling
 	// ProxyTokenRotated says that the proxy token was replaced.

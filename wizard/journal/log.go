@@ -23,8 +23,6 @@ const (
 
 // Genesis is what the first record says about the journal.
 type Genesis struct {
-	// Log is the journal's id; Create draws it.
-	Log string
 	// Store is the kind of secret store that holds the keys.
 	Store string
 	// Detail is what else the creator wants to be known.

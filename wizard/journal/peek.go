@@ -40,5 +40,5 @@ func Peek(disk *files.Disk, dir string) (Genesis, error) {
 	}
 	detail := maps.Clone(r.Detail)
 	delete(detail, detailStore)
-	return Genesis{Log: r.Log, Store: r.Detail[detailStore], Detail: detail}, nil
+	return Genesis{Store: r.Detail[detailStore], Detail: detail}, nil
 }

@@ -15,10 +15,9 @@ import (
 type Weakness struct {
 	// Key is the setting's own key with dots; Path is where it is weaker: the same, or a key
 	// of one agent that takes its place there.
-	Key      string
-	Path     []string
-	Part     Part
-	Controls []string
+	Key  string
+	Path []string
+	Part Part
 	// Absent says that the file leaves the key to OpenClaw's default.
 	Absent bool
 	// InList says that Path leads through a list, in which no key can be set.
@@ -52,7 +51,7 @@ func Weaker(doc *json5.Document, p Params) []Weakness {
 
 func (s Setting) weakness(old any, exists bool) (Weakness, bool) {
 	w := Weakness{
-		Key: strings.Join(s.Path, "."), Part: s.Part, Controls: s.Controls, Absent: !exists,
+		Key: strings.Join(s.Path, "."), Part: s.Part, Absent: !exists,
 		Shown: shown(s.Path, old), Want: shown(s.Path, plain(s.Value)), Value: s.Value,
 	}
 	switch {

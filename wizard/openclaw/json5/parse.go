@@ -51,10 +51,10 @@ type node struct {
 // member is one key and its value; comma is the offset of the comma after it,
 // -1 when there is none.
 type member struct {
-	key              string
-	keyStart, keyEnd int
-	value            *node
-	comma            int
+	key      string
+	keyStart int
+	value    *node
+	comma    int
 }
 
 type element struct {
@@ -181,7 +181,6 @@ func (p *parser) parseMember(depth int) (member, error) {
 	if m.key, err = p.parseKey(); err != nil {
 		return m, err
 	}
-	m.keyEnd = p.pos
 	if err = p.skip(); err != nil {
 		return m, err
 	}
