@@ -107,7 +107,8 @@ func LaunchAgent(l Login, label string) ([]byte, error) {
 `)
 }
 
-// propertyList is one job of launchd; when says when it runs.
+// propertyList is one job of launchd; when says when it runs. Flags in the
+// comment have one dash, since XML allows no "--" in it (XML 1.0, 2.5).
 func (l Login) propertyList(label, comment string, arguments []string, when string) ([]byte, error) {
 	if err := l.check(); err != nil {
 		return nil, err

@@ -98,8 +98,8 @@ var (
 	keyNames    = secrets.JournalNames()
 )
 
-// deleteItems takes items out of a store. A store that says it holds nothing of ours and
-// cannot be asked is left.
+// deleteItems takes items out of a store, with what is kept beside them; one that is not
+// there is no error.
 func (w *Wizard) deleteItems(ctx context.Context, at storePlace, names []string) error {
 	store := w.store(at.Kind, at.Dir)
 	for _, name := range secrets.WithKept(names) {

@@ -146,8 +146,7 @@ type Result struct {
 	Next [][]string
 }
 
-// Session is one change of the set-up from the first question to the journal:
-// init, rotate-key and rollback differ in the questions and the Plan alone.
+// Session is one change of the set-up from the first question to the journal.
 type Session interface {
 	// Preflight says what is on this host; every check is bounded in time.
 	Preflight(ctx context.Context) []Note

@@ -3,8 +3,9 @@
 //
 // There is one pipeline for every change. A Session asks its questions and makes a
 // Plan from the Setup and the state found on the host; the Plan is shown as a
-// diff; Apply makes it true as one transaction and writes the Journal. init,
-// rotate-key and rollback differ only in how the Plan is made.
+// diff; Apply makes it true as one transaction and writes the Journal. The sessions of
+// init, rotate-key, rollback, up, down, doctor and uninstall differ in their questions
+// and in how the Plan is made.
 package wizard
 
 import (

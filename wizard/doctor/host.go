@@ -35,14 +35,14 @@ type Host struct {
 	// OpenClawConfig is the openclaw.json that OpenClaw reads, ManagedFile where Claude
 	// Code looks for settings of the whole host (empty where that is not known).
 	OpenClawConfig, ManagedFile string
-	// OpenClaw finds the one that is installed, Contract is its form of configuration
-	// where that is known without asking.
+	// OpenClaw finds the one that is installed.
 	OpenClaw func(context.Context) (openclaw.Install, error)
 
 	// Containers are those of the set-up, or those that look like a hand-made one, with
 	// the engine's word on itself.
 	Containers func(context.Context) (Containers, error)
-	// API is the base address of cloud.ru; Dial reaches it, nothing else.
+	// API is the base address of cloud.ru; Handshake opens a
+	// connection to it, nothing else.
 	API       string
 	Handshake func(context.Context, string) (Handshake, error)
 
