@@ -47,6 +47,7 @@ var findingsEnglish = map[string]string{ //nolint:gosec // G101: words about sec
 	"note.rollback-secrets-stay":          "secrets are not rolled back: the present ones stay",
 	"note.rollback-keeps-edits":           "{0}: only the settings that clawsetup wrote are put back, your own edits stay",
 	"note.image-digest":                   "digest {0}",
+	"note.image-pinned-platform":          "pinned by the platform's own digest, which alone is vouched for: {0}",
 	"note.image-platform":                 "built for {0}: {1}",
 	"note.image-built":                    "built {0}, {1} {1:day|days} ago",
 	"note.image-built-unknown":            "its build date is not told",

@@ -77,6 +77,7 @@ var stackEnglish = map[string]string{
 
 	"note.egress-open":         "the proxy's container reaches the whole Internet, not only {0}",
 	"note.egress-no-gateway":   "there is no gateway on this system: {0}",
+	"note.image-not-compared":  "whether the engine has the very image that was looked at was not checked",
 	"note.hardening-not-tried": "what the image survives was not tried: without a gateway there is no program to ask it with",
 	"note.relaxed-launcher":    "clawsetup itself is mounted into the container, for reading, in place of a shell: {0}",
 	"note.relaxed-tmpfs":       "{0} becomes a temporary folder of 64 MiB: {1}",
@@ -111,6 +112,7 @@ var stackEnglish = map[string]string{
 	"hint.gateway-platform":     "The gateway is made of the Linux program, which comes with a later release for this system. Until then: --egress open, which is a consent.",
 	"hint.gateway-static":       "Use a released clawsetup, or build it with CGO_ENABLED=0 (make build). Or leave the gateway out: --egress open, which is a consent.",
 	"hint.image-not-hardenable": "Nothing was started and no file was changed. Choose another image with clawsetup init --image.",
+	"hint.image-other-content":  "The engine took another image from the index than the one that was looked at. Remove it (docker image rm) and run clawsetup init --section image.",
 	"hint.image-retagged":       "Remove that image from the engine (docker image rm) and run clawsetup up again.",
 	"hint.image-pull":           "Check the network and docker login. Nothing was started and no file was changed.",
 	"hint.login-platform":       "Start clawsetup up yourself after a reboot.",

@@ -47,6 +47,7 @@ var findingsRussian = map[string]string{ //nolint:gosec // G101: words about sec
 	"note.rollback-secrets-stay":          "секреты не откатываются, остаются нынешние",
 	"note.rollback-keeps-edits":           "{0}: возвращаются только настройки, записанные clawsetup; ваши правки остаются",
 	"note.image-digest":                   "digest {0}",
+	"note.image-pinned-platform":          "закреплён по digest своей платформы, только за него и ручаются: {0}",
 	"note.image-platform":                 "собран для {0}: {1}",
 	"note.image-built":                    "собран {0}, {1} {1:день|дня|дней} назад",
 	"note.image-built-unknown":            "дата сборки не указана",

@@ -77,6 +77,7 @@ var stackRussian = map[string]string{ //nolint:gosec // G101: words about secret
 
 	"note.egress-open":         "контейнеру прокси доступен весь интернет, а не только {0}",
 	"note.egress-no-gateway":   "на этой системе нет шлюза: {0}",
+	"note.image-not-compared":  "тот ли самый образ у движка, какой был осмотрен, не проверено",
 	"note.hardening-not-tried": "что выдерживает образ, не испытано: без шлюза его нечем спросить",
 	"note.relaxed-launcher":    "вместо оболочки в контейнер только для чтения подключается сама clawsetup: {0}",
 	"note.relaxed-tmpfs":       "{0} становится временной папкой на 64 МиБ: {1}",
@@ -111,6 +112,7 @@ var stackRussian = map[string]string{ //nolint:gosec // G101: words about secret
 	"hint.gateway-platform":     "Шлюз делается из программы для Linux, которая для этой системы появится в одном из выпусков. До тех пор: --egress open, это согласие на риск.",
 	"hint.gateway-static":       "Возьмите выпущенную clawsetup или соберите её с CGO_ENABLED=0 (make build). Или откажитесь от шлюза: --egress open, это согласие на риск.",
 	"hint.image-not-hardenable": "Ничего не запущено, ни один файл не изменён. Выберите другой образ: clawsetup init --image.",
+	"hint.image-other-content":  "Движок взял из индекса не тот образ, который был осмотрен. Удалите его (docker image rm) и выполните clawsetup init --section image.",
 	"hint.image-retagged":       "Удалите этот образ из движка (docker image rm) и повторите clawsetup up.",
 	"hint.image-pull":           "Проверьте сеть и docker login. Ничего не запущено, ни один файл не изменён.",
 	"hint.login-platform":       "После перезагрузки запускайте clawsetup up сами.",

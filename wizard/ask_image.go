@@ -92,6 +92,9 @@ func (s *InitSession) judge(ctx context.Context, keyFile string, firstUse bool) 
 	}
 	s.verdict, s.trusted = verdict, true
 	s.notes["image"] = append(s.w.imageNotes(s.image), verdictNotes(verdict)...)
+	if verdict.Digest != s.image.Digest {
+		s.notes["image"] = append(s.notes["image"], Note{ID: "image-pinned-platform", Args: []any{verdict.Digest}})
+	}
 	s.keepImage(keyFile)
 	return nil
 }
@@ -102,12 +105,12 @@ func (s *InitSession) keepImage(keyFile string) {
 		by = image.Basis(s.draft.Image.Trust)
 	}
 	hardening := s.draft.Image.Hardening
-	if hardening.Tried != s.image.Digest {
+	if hardening.Tried != s.verdict.Digest {
 		hardening = HardeningSetup{} // another image is tried anew
 	}
 	s.draft.Image = ImageSetup{
 		Hardening: hardening,
-		Reference: s.image.Reference, Digest: s.image.Digest, PlatformDigest: s.image.PlatformDigest,
+		Reference: s.image.Reference, Digest: s.verdict.Digest, PlatformDigest: s.image.PlatformDigest, ConfigDigest: s.image.ConfigDigest,
 		Trust: string(by), CosignKey: keyFile, KnownGood: s.draft.Image.KnownGood, RunAs: s.w.runAs(s.image),
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -209,6 +210,28 @@ func TestConfigCarriesNoConsent(t *testing.T) {
 	must(t, err)
 	if setup.Egress.Open || setup.Egress.Gateway == "" || setup.Login.Start || setup.Watch.Start || len(setup.Waivers) > 0 || setup.Image.Hardening.Tried != "" || len(setup.Image.Hardening.Relaxed) > 0 {
 		t.Errorf("egress %+v, login %+v, hardening %+v", setup.Egress, setup.Login, setup.Image.Hardening)
+	}
+}
+
+// TestPlatformDigestIsPinned: what vouches for the platform's manifest alone does not
+// vouch for the index around it, from which an engine could take something else. The
+// configuration that was looked at is kept, to be compared with what the engine has.
+func TestPlatformDigestIsPinned(t *testing.T) {
+	h := newHost(t)
+	platform := h.image.Platforms["linux/"+runtime.GOARCH]
+	h.mustInit(map[string]string{"image-digest": platform})
+	setup, err := h.LoadSetup(h.Paths.SetupFile())
+	must(t, err)
+	if i := setup.Image; i.Digest != platform || i.PlatformDigest != platform || i.ConfigDigest == "" || i.ConfigDigest == platform {
+		t.Errorf("%+v", i)
+	}
+	file := h.tree()["config/clawsetup/docker-compose.cloudru-proxy.yml"]
+	if !strings.Contains(file, "claude-code-proxy@"+platform) || strings.Contains(file, h.image.Digest) {
+		t.Errorf("the compose file pins something else than %s:\n%s", platform, file)
+	}
+	// Another image for another platform moves the index; what was vouched for is still there.
+	if _, r := h.mustInit(nil); r.Changed {
+		t.Error("a second run pins something else")
 	}
 }
 

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 
 	"github.com/clawsetup/clawsetup/templates"
 	"github.com/clawsetup/clawsetup/wizard/compose"
+	"github.com/clawsetup/clawsetup/wizard/engine"
 	"github.com/clawsetup/clawsetup/wizard/image"
 	"github.com/clawsetup/clawsetup/wizard/journal"
 )
@@ -17,6 +19,16 @@ import (
 type imageConfig struct {
 	entrypoint, cmd  []string
 	workingDir, user string
+}
+
+// content is what was looked at in the registry under the pin, for an engine of that
+// architecture. init looks at the image for its own: a program and an engine of two
+// architectures, as an emulator makes them possible, do not see the same one.
+func (i ImageSetup) content(architecture string) engine.Content {
+	if architecture != runtime.GOARCH {
+		return engine.Content{Pin: i.Digest}
+	}
+	return engine.Content{Pin: i.Digest, Manifest: i.PlatformDigest, Config: i.ConfigDigest}
 }
 
 // project is the name of the compose project: one for each installation of a user.

@@ -103,9 +103,14 @@ type ModelSetup struct {
 // ImageSetup is the proxy image and why it is trusted (S-03).
 type ImageSetup struct {
 	Reference string `yaml:"reference"`
-	// Digest is the pin: what the reference named when it was trusted.
-	Digest         string `yaml:"digest,omitempty"`
+	// Digest is the pin: what the reference named when it was trusted, or the platform's
+	// manifest in it when that alone was vouched for.
+	Digest string `yaml:"digest,omitempty"`
+	// PlatformDigest and ConfigDigest are of the platform's manifest and configuration
+	// that were looked at: status compares them with what the engine has, without the
+	// registry. A file of an earlier clawsetup lacks the latter.
 	PlatformDigest string `yaml:"platform_digest,omitempty"`
+	ConfigDigest   string `yaml:"config_digest,omitempty"`
 	// Trust says what vouched for the digest: expected, known-good, signature or
 	// first-use.
 	Trust     string   `yaml:"trust,omitempty"`

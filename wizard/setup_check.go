@@ -29,9 +29,12 @@ func (s Setup) check() error {
 	if d := s.Claude.RetentionDays; d < 0 || d > longestRetention {
 		return fmt.Errorf("claude.retention_days: %d is not between 0 and %d", d, longestRetention)
 	}
-	if s.Image.Digest != "" {
-		if _, err := image.ParseDigest(s.Image.Digest); err != nil {
-			return fmt.Errorf("image.digest: %w", err)
+	for name, d := range map[string]string{"digest": s.Image.Digest, "platform_digest": s.Image.PlatformDigest, "config_digest": s.Image.ConfigDigest} {
+		if d == "" {
+			continue
+		}
+		if _, err := image.ParseDigest(d); err != nil {
+			return fmt.Errorf("image.%s: %w", name, err)
 		}
 	}
 	for _, check := range []func() error{s.checkHardening, s.OpenClaw.check, func() error { return doctor.CheckWaivers(s.Waivers) }} {

@@ -251,6 +251,7 @@ func (r *running) claimsOf(ctx context.Context, project *types.Project, c engine
 		if ref, err = image.Pin(r.setup.Image.Reference, r.setup.Image.Digest); err != nil {
 			return claims, err
 		}
+		claims.Content = r.setup.Image.content(r.engine.Architecture)
 	}
 	img, err := r.engine.Inspect(ctx, ref)
 	if err != nil && !errors.Is(err, engine.ErrNoImage) {

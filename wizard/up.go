@@ -100,6 +100,12 @@ func (s *UpSession) pull(ctx context.Context, report func(Progress)) error {
 	if err != nil {
 		return err
 	}
+	switch err := s.image.Compare(s.setup.Image.content(s.engine.Architecture)); {
+	case errors.Is(err, engine.ErrNotCompared):
+		s.notes = append(s.notes, Note{ID: "image-not-compared", State: NotChecked})
+	case err != nil:
+		return err
+	}
 	report(Progress{ID: "pull", Args: []any{ref}, State: Durable})
 	return nil
 }

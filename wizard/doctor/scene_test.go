@@ -110,7 +110,7 @@ func (s *scene) made() *Made {
 func held() []proof.Result {
 	var out []proof.Result
 	for _, r := range []struct{ control, rule string }{
-		{"S-03", "image-digest"}, {"S-01", "running"}, {"S-01", "loopback-port"}, {"S-01", "token-wrapper"}, {"E-01", "cap-drop"}, {"E-01", "cap-add"},
+		{"S-03", "image-digest"}, {"S-03", "image-content"}, {"S-01", "running"}, {"S-01", "loopback-port"}, {"S-01", "token-wrapper"}, {"E-01", "cap-drop"}, {"E-01", "cap-add"},
 		{"E-01", "privileged"}, {"E-01", "network-mode"}, {"E-01", "networks"}, {"E-01", "name-lookup"}, {"E-01", "pid"}, {"E-01", "cgroup"}, {"E-01", "ipc"},
 		{"E-01", "engine-socket"}, {"E-01", "mounts"}, {"E-01", "read-only"}, {"E-01", "no-new-privileges"}, {"E-01", "seccomp"}, {"E-01", "confinement"},
 		{"E-01", "user"}, {"E-01", "tmpfs"}, {"E-01", "unexpected"}, {"I-01", "secret-files"}, {"I-01", "secret-in-environment"}, {"I-01", "secret-in-inspect"},

@@ -66,7 +66,7 @@ func stackChecks() []Check {
 			ID: "stack-relaxed", Area: AreaStack, Controls: e01, Categories: escape, Severity: Info,
 			Fix: fixImage, look: relaxed,
 		},
-		image(ruled("image-pinned", High, []string{"S-03"}, []Category{Spoofing, SupplyChain}, "image-digest")),
+		image(ruled("image-pinned", High, []string{"S-03"}, []Category{Spoofing, SupplyChain}, "image-digest", "image-content")),
 		image(ruled("image-tried", Info, []string{"E-01"}, []Category{Elevation, SupplyChain}, "hardening-tried")),
 		{
 			ID: "image-architecture", Area: AreaImage, Controls: []string{"S-03"}, Categories: []Category{Spoofing, SupplyChain}, Severity: Medium,

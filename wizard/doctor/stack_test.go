@@ -68,7 +68,7 @@ var stackPairs = map[string]pair{
 		"image":  func(s *scene) { s.Made.Relaxed = []Relaxed{{"root", "E-01", "the image runs as root alone"}} },
 		"egress": func(s *scene) { s.Made.EgressOpen = true },
 	}},
-	"image-pinned":       {bad: map[string]func(*scene){"tag": says("claude-code-proxy@"+sceneDigest, "claude-code-proxy:latest"), "running": runs("image-digest")}},
+	"image-pinned":       {bad: map[string]func(*scene){"tag": says("claude-code-proxy@"+sceneDigest, "claude-code-proxy:latest"), "running": runs("image-digest"), "another of the index": runs("image-content")}},
 	"image-tried":        {bad: map[string]func(*scene){"never": runs("hardening-tried")}},
 	"image-architecture": {bad: map[string]func(*scene){"emulated": func(s *scene) { s.built["sha256:proxy"] = "arm64" }}},
 

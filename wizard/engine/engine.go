@@ -58,6 +58,9 @@ type Facts struct {
 	// Rootless says that the engine, or what listens on this host for one in a virtual
 	// machine, runs without root's rights.
 	Rootless bool
+	// ContainerdStore says that images are in containerd's store, which names them by the
+	// digest of an index or a manifest; Docker's own names them by their configuration's.
+	ContainerdStore bool
 }
 
 // connectTime bounds the first question to an engine.
@@ -154,6 +157,8 @@ func (e *Engine) Facts(ctx context.Context) (Facts, error) {
 	}
 	rootless := func(o string) bool { return strings.Contains(o, "name=rootless") }
 	e.facts = &Facts{CountsSwap: info.SwapLimit, ControlGroups: info.CgroupDriver != "none", Rootless: slices.ContainsFunc(info.SecurityOptions, rootless) || strings.Contains(info.OperatingSystem, "Docker Desktop")}
+	// https://docs.docker.com/engine/storage/containerd/ tells it from this line.
+	e.facts.ContainerdStore = slices.Contains(info.DriverStatus, [2]string{"driver-type", "io.containerd.snapshotter.v1"})
 	for _, l := range []struct {
 		name string
 		ok   bool

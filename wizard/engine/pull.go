@@ -24,6 +24,10 @@ import (
 type Image struct {
 	// ID is the engine's name for its content.
 	ID string
+	// ByConfig says that ID is the digest of its configuration; with Podman it may be that.
+	ByConfig bool
+	// Digests are of the indexes and manifests that the engine fetched it by.
+	Digests []string
 	// Entrypoint, Cmd, Env, WorkingDir, User and StopSignal are of its configuration.
 	Entrypoint, Cmd, Env         []string
 	WorkingDir, User, StopSignal string
@@ -67,7 +71,16 @@ func (e *Engine) Inspect(ctx context.Context, ref string) (Image, error) {
 		return Image{}, hint.With(fmt.Errorf("S-03: the image %s is built for %s/%s, the engine runs linux/%s", text.Clean(ref, 200),
 			text.Clean(got.Os, 20), text.Clean(got.Architecture, 20), e.Architecture), "image-platform", "linux/"+e.Architecture)
 	}
-	img := Image{ID: got.ID, Size: got.Size}
+	facts, err := e.Facts(ctx)
+	if err != nil {
+		return Image{}, err
+	}
+	img := Image{ID: got.ID, Size: got.Size, ByConfig: e.Name == "Docker" && !facts.ContainerdStore}
+	for _, r := range got.RepoDigests {
+		if _, digest, found := strings.Cut(r, "@"); found {
+			img.Digests = append(img.Digests, digest)
+		}
+	}
 	if c := got.Config; c != nil {
 		img.Entrypoint, img.Cmd, img.Env, img.WorkingDir, img.User, img.StopSignal = c.Entrypoint, c.Cmd, c.Env, c.WorkingDir, c.User, c.StopSignal
 		img.Volumes = slices.Sorted(maps.Keys(c.Volumes))

@@ -37,7 +37,10 @@ type Image struct {
 	Digest string
 	// PlatformDigest is the SHA-256 of the platform's manifest. It equals Digest
 	// when the reference names a manifest without an index.
-	PlatformDigest            string
+	PlatformDigest string
+	// ConfigDigest is the SHA-256 of the platform's configuration: Docker's own store
+	// names an image by it.
+	ConfigDigest              string
 	OS, Architecture, Variant string
 	// User is the user the image runs as: empty, a name or an id, each with an
 	// optional group. A name means nothing without the image's file system.
@@ -62,7 +65,8 @@ func (i Image) RunsAsRoot() bool {
 }
 
 // Is says whether digest names this image: what the reference led to or its
-// manifest for the platform.
+// manifest for the platform. The latter says nothing about the rest of an index: see
+// Verdict.Digest.
 func (i Image) Is(digest string) bool {
 	return digest != "" && (digest == i.Digest || digest == i.PlatformDigest)
 }
@@ -123,7 +127,7 @@ func (s *session) describe(ctx context.Context, top document, want v1.Platform) 
 	if err != nil {
 		return Image{}, err
 	}
-	img.Size = m.size
+	img.Size, img.ConfigDigest = m.size, m.Config.Digest.String()
 	raw, err := s.blob(ctx, m.Config.Digest, m.Config.Size, maxConfig)
 	if err != nil {
 		return Image{}, err

@@ -161,6 +161,46 @@ func FuzzManifest(f *testing.F) {
 	})
 }
 
+// TestPlatforms: Docker takes several names for one platform, and the first entry of
+// those. Which of two it takes is not ours to guess.
+func TestPlatforms(t *testing.T) {
+	entry := func(os, architecture, variant, digest string) v1.Descriptor {
+		return v1.Descriptor{Platform: &v1.Platform{OS: os, Architecture: architecture, Variant: variant}, Digest: v1.Hash{Algorithm: "sha256", Hex: digest}}
+	}
+	for _, c := range []struct {
+		want       string
+		entries    []v1.Descriptor
+		twin, find string
+	}{
+		{"amd64", []v1.Descriptor{entry("linux", "amd64", "v1", "evil"), entry("linux", "amd64", "", "good")}, "linux/amd64", ""},
+		{"amd64", []v1.Descriptor{entry("linux", "x86_64", "", "evil"), entry("linux", "amd64", "", "good")}, "linux/amd64", ""},
+		{"amd64", []v1.Descriptor{entry("LINUX", "AMD64", "V1", "evil"), entry("linux", "amd64", "", "good")}, "linux/amd64", ""},
+		{"amd64", []v1.Descriptor{entry("linux", "amd64", "v3", "fast"), entry("linux", "amd64", "", "good")}, "", "good"},
+		{"amd64", []v1.Descriptor{entry("linux", "amd64", "v3", "fast"), entry("linux", "amd64", "v3", "faster"), entry("linux", "amd64", "", "good")}, "linux/amd64/v3", ""},
+		{"amd64", []v1.Descriptor{entry("windows", "amd64", "", "a"), entry("windows", "amd64", "", "b"), entry("linux", "amd64", "", "good")}, "", "good"},
+		{"amd64", []v1.Descriptor{entry("linux", "amd64", "v1", "good")}, "", "good"},
+		{"amd64", []v1.Descriptor{entry("linux", "386", "", "old")}, "", ""},
+		{"arm64", []v1.Descriptor{entry("linux", "arm64", "v8", "evil"), entry("linux", "arm64", "", "good")}, "linux/arm64", ""},
+		{"arm64", []v1.Descriptor{entry("linux", "aarch64", "8", "evil"), entry("linux", "arm64", "", "good")}, "linux/arm64", ""},
+		{"arm64", []v1.Descriptor{entry("linux", "aarch64", "v8.0", "good")}, "", "good"},
+		{"arm", []v1.Descriptor{entry("linux", "arm", "v5", "old"), entry("linux", "arm", "v6", "older"), entry("linux", "arm", "7", "good")}, "", "good"},
+		{"arm", []v1.Descriptor{entry("linux", "armhf", "", "evil"), entry("linux", "arm", "", "good")}, "linux/arm/v7", ""},
+		{"arm", []v1.Descriptor{entry("linux", "armel", "", "good")}, "", "good"},
+		{"amd64", []v1.Descriptor{{Digest: v1.Hash{Hex: "nameless"}}, entry("linux", "amd64", "", "good")}, "", "good"},
+	} {
+		want := v1.Platform{OS: "linux", Architecture: c.want}
+		if got := twins(c.entries, want); got != c.twin {
+			t.Errorf("%v: twins %q, want %q", c.entries, got, c.twin)
+		}
+		if c.twin != "" {
+			continue
+		}
+		if found, _ := choose(c.entries, want); (found == nil) != (c.find == "") || found != nil && found.Digest.Hex != c.find {
+			t.Errorf("%v: found %v, want %q", c.entries, found, c.find)
+		}
+	}
+}
+
 // FuzzConfig: what is accepted can be written into a compose file.
 func FuzzConfig(f *testing.F) {
 	f.Add([]byte(`{"os":"linux","architecture":"amd64","config":{"User":"app","Cmd":["a"],"Env":["PATH=/bin","K=v"],"ExposedPorts":{"80/tcp":{}}}}`))

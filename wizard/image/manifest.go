@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math"
 	"slices"
+	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -17,8 +18,6 @@ const (
 	maxManifest = 4 << 20
 	maxConfig   = 8 << 20
 	maxLayers   = 512
-	// annotationReference marks BuildKit's attestation manifests in an index.
-	annotationReference = "vnd.docker.reference.type"
 )
 
 var imageTypes = []types.MediaType{
@@ -80,6 +79,9 @@ func (s *session) platformManifest(ctx context.Context, top document, want v1.Pl
 	if err := json.Unmarshal(top.body, &index); err != nil {
 		return document{}, s.content("image index", "it is malformed: %v", err)
 	}
+	if twin := twins(index.Manifests, want); twin != "" {
+		return document{}, s.content("image index", "it has several entries for %s: which of them an engine takes is not said", twin)
+	}
 	desc, available := choose(index.Manifests, want)
 	if desc == nil {
 		return document{}, s.noPlatform(want, available)
@@ -108,19 +110,79 @@ func (s *session) platformManifest(ctx context.Context, top document, want v1.Pl
 	return leaf, nil
 }
 
-// choose returns the first entry for want, as Docker does, with the variants in
-// the order a processor prefers them, and the platforms there are. Attestations
-// ("unknown/unknown") are not platforms.
-func choose(entries []v1.Descriptor, want v1.Platform) (found *v1.Descriptor, available []string) {
-	best := math.MaxInt
-	for i, d := range entries {
-		p := d.Platform
-		if p == nil || p.OS == "unknown" || p.Architecture == "unknown" || d.Annotations[annotationReference] != "" {
+// twins names a platform that several entries with different content claim, among
+// those of the wanted system and architecture: Docker takes the first and cannot tell
+// them apart, so that what was looked at need not be what runs. Empty when there is none.
+func twins(entries []v1.Descriptor, want v1.Platform) string {
+	want = normal(want)
+	seen := map[string]v1.Hash{}
+	for _, d := range entries {
+		if d.Platform == nil {
+			continue // taken by an engine only when nothing names the platform
+		}
+		p := normal(*d.Platform)
+		if p.OS != want.OS || p.Architecture != want.Architecture {
 			continue
 		}
-		if clean := text.Clean(platformName(*p), 40); !slices.Contains(available, clean) && len(available) < 32 {
+		if other, there := seen[p.Variant]; there && other != d.Digest {
+			return text.Clean(platformName(p), 40)
+		}
+		seen[p.Variant] = d.Digest
+	}
+	return ""
+}
+
+// normal is a platform as Docker compares it: an index may name the same one in
+// several ways. The rules are those of github.com/containerd/platforms v1.0.0-rc.5,
+// database.go; the version and the features of the system do not count on Linux.
+func normal(p v1.Platform) v1.Platform {
+	out := v1.Platform{OS: strings.ToLower(p.OS), Architecture: strings.ToLower(p.Architecture), Variant: strings.ToLower(p.Variant)}
+	switch out.Architecture {
+	case "i386":
+		out.Architecture, out.Variant = "386", ""
+	case "x86_64", "x86-64", "amd64":
+		out.Architecture = "amd64"
+		if out.Variant == "v1" {
+			out.Variant = ""
+		}
+	case "aarch64", "arm64":
+		out.Architecture = "arm64"
+		switch out.Variant {
+		case "8", "v8", "v8.0":
+			out.Variant = ""
+		case "9", "9.0", "v9.0":
+			out.Variant = "v9"
+		}
+	case "armhf":
+		out.Architecture, out.Variant = "arm", "v7"
+	case "armel":
+		out.Architecture, out.Variant = "arm", "v6"
+	case "arm":
+		switch out.Variant {
+		case "", "7":
+			out.Variant = "v7"
+		case "5", "6", "8":
+			out.Variant = "v" + out.Variant
+		}
+	}
+	return out
+}
+
+// choose returns the first entry for want, as Docker does, with the variants in
+// the order a processor prefers them, and the platforms there are. What is
+// "unknown/unknown", as BuildKit's attestations are, is no platform. An annotation
+// does not make an entry one that Docker passes over.
+func choose(entries []v1.Descriptor, want v1.Platform) (found *v1.Descriptor, available []string) {
+	best := math.MaxInt
+	want = normal(want)
+	for i, d := range entries {
+		if d.Platform == nil || d.Platform.OS == "unknown" || d.Platform.Architecture == "unknown" {
+			continue
+		}
+		if clean := text.Clean(platformName(*d.Platform), 40); !slices.Contains(available, clean) && len(available) < 32 {
 			available = append(available, clean)
 		}
+		p := normal(*d.Platform)
 		if p.OS != want.OS || p.Architecture != want.Architecture {
 			continue
 		}
@@ -131,19 +193,12 @@ func choose(entries []v1.Descriptor, want v1.Platform) (found *v1.Descriptor, av
 	return found, available
 }
 
-// variants lists what runs on the wanted platform, best first. Without a wanted
-// variant it stays with those every processor of the kind runs.
+// variants lists what runs on the wanted platform, a normal one, best first.
 func variants(want v1.Platform) []string {
-	switch {
-	case want.Architecture == "arm64" && (want.Variant == "" || want.Variant == "v8"):
-		return []string{"", "v8"}
-	case want.Architecture == "amd64" && (want.Variant == "" || want.Variant == "v1"):
-		return []string{"", "v1"}
-	case want.Architecture == "arm" && want.Variant == "":
-		return []string{"v7", "", "v6", "v5"}
-	default:
-		return []string{want.Variant}
+	if want.Architecture == "arm" && want.Variant == "v7" {
+		return []string{"v7", "v6", "v5"}
 	}
+	return []string{want.Variant}
 }
 
 type imageManifest struct {

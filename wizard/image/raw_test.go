@@ -60,7 +60,8 @@ const (
 // are right, their meaning is not.
 func TestHandWritten(t *testing.T) {
 	d := documents{}
-	cfg := descriptor(ociConfig, d.add("application/octet-stream", config), len(config), "")
+	configDigest := d.add("application/octet-stream", config)
+	cfg := descriptor(ociConfig, configDigest, len(config), "")
 	layer := descriptor("application/vnd.oci.image.layer.v1.tar+gzip", digestA, 10, "")
 	manifest := `{"schemaVersion":2,"config":` + cfg + `,"layers":[` + layer + `]}`
 	mDigest := d.add(ociManifest, manifest)
@@ -74,6 +75,7 @@ func TestHandWritten(t *testing.T) {
 	chart := strings.Replace(manifest, ociConfig, "application/vnd.cncf.helm.config.v1+json", 1)
 	arm64 := strings.Replace(amd64, "amd64", "arm64", 1)
 
+	evil := func(more string) string { return descriptor(ociManifest, "sha256:"+strings.Repeat("b", 64), 1, more) }
 	typeless := strings.Replace(index(entry), `"mediaType":"`+ociIndex+`",`, "", 1)
 
 	for _, c := range []struct{ name, mediaType, body, hint string }{
@@ -81,6 +83,14 @@ func TestHandWritten(t *testing.T) {
 		{"manifest with charset", ociManifest + "; charset=utf-8", manifest, ""},
 		{"index", ociIndex, index(entry), ""},
 		{"second variant", ociIndex, index(descriptor(ociManifest, digestA, 1, `,"platform":{"os":"linux","architecture":"amd64","variant":"v3"}`), entry), ""},
+		{"the platform by another name", ociIndex, index(strings.Replace(entry, "amd64", "X86_64", 1)), ""},
+		{"the platform twice, the same", ociIndex, index(entry, entry), ""},
+		{"the platform twice", ociIndex, index(entry, evil(amd64)), "image-content"},
+		{"the platform twice, the other first", ociIndex, index(evil(`,"platform":{"os":"linux","architecture":"amd64","variant":"v1"}`), entry), "image-content"},
+		{"the platform twice, by another name", ociIndex, index(entry, evil(`,"platform":{"os":"Linux","architecture":"x86-64"}`)), "image-content"},
+		{"the platform twice, an attestation by its own word", ociIndex, index(evil(amd64+`,"annotations":{"vnd.docker.reference.type":"attestation-manifest"}`), entry), "image-content"},
+		{"another platform twice", ociIndex, index(evil(arm64), descriptor(ociManifest, digestA, 2, arm64), entry), ""},
+		{"an attestation", ociIndex, index(evil(`,"platform":{"os":"unknown","architecture":"unknown"}`), evil(`,"platform":{"os":"unknown","architecture":"unknown"}`), entry), ""},
 		{"nested index", ociIndex, index(descriptor(ociIndex, nestedDigest, len(nested), amd64)), "image-content"},
 		{"nested, disguised", ociIndex, index(descriptor(ociManifest, disguised, len(nested), amd64)), "image-content"},
 		{"wrong size", ociIndex, index(descriptor(ociManifest, mDigest, len(manifest)+1, amd64)), "image-content"},
@@ -123,7 +133,7 @@ func TestHandWritten(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || img.PlatformDigest != mDigest || img.Size != 10 || !img.Created.IsZero() {
+			if err != nil || img.PlatformDigest != mDigest || img.ConfigDigest != configDigest || img.Size != 10 || !img.Created.IsZero() {
 				t.Fatalf("%+v %v", img, err)
 			}
 		})

@@ -49,6 +49,10 @@ const (
 // Verdict says why an image is trusted.
 type Verdict struct {
 	By Basis
+	// Digest is what may be pinned: that of the reference or, when what vouches for the
+	// image names the platform's manifest alone, that one. The index around a trusted
+	// manifest is anybody's.
+	Digest string
 	// Signature is nil when no key was given.
 	Signature *Signature
 	// KnownGood is Listed, NotListed or, with an empty list, NotChecked.
@@ -119,18 +123,23 @@ func (r *Resolver) Judge(ctx context.Context, img Image, t Trust) (Verdict, erro
 		}
 		v.Signature, v.Signed = &sig, Signed
 	}
+	v.Digest = img.Digest
 	switch {
 	case t.Expected != "":
-		v.By = ByExpected
+		v.By, v.Digest = ByExpected, t.Expected
 	case t.Pin != "":
-		v.By = ByPin
+		v.By, v.Digest = ByPin, t.Pin
 	case v.KnownGood == Listed:
 		v.By = ByKnownGood
+		if !slices.Contains(t.KnownGood, img.Digest) {
+			v.Digest = img.PlatformDigest
+		}
 	case v.Signed == Signed:
 		v.By = BySignature
 	case t.FirstUse:
 		v.By = ByFirstUse
 	default:
+		v.Digest = ""
 		return v, hint.With(&UntrustedError{Reference: img.Reference, Digest: img.Digest}, "image-untrusted", img.Digest)
 	}
 	return v, nil

@@ -2,6 +2,7 @@ package image_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/clawsetup/clawsetup/wizard/image"
@@ -39,6 +40,8 @@ func TestJudge(t *testing.T) {
 		{"changed, expected", image.Trust{Pin: old.Digest, Expected: now.Digest}, image.ByExpected, "", image.NotChecked},
 		{"listed", image.Trust{KnownGood: []string{old.Digest, now.Digest}}, image.ByKnownGood, "", image.Listed},
 		{"listed platform", image.Trust{KnownGood: []string{platform}}, image.ByKnownGood, "", image.Listed},
+		{"listed, and its index", image.Trust{KnownGood: []string{platform, now.Digest}}, image.ByKnownGood, "", image.Listed},
+		{"listed platform, signed", image.Trust{KnownGood: []string{platform}, Key: mine}, image.ByKnownGood, "", image.Listed},
 		{"not listed", image.Trust{KnownGood: []string{old.Digest}}, "", "image-untrusted", image.NotListed},
 		{"not listed, consent", image.Trust{KnownGood: []string{old.Digest}, FirstUse: true}, image.ByFirstUse, "", image.NotListed},
 		{"signed", image.Trust{Key: mine}, image.BySignature, "", image.NotChecked},
@@ -57,6 +60,14 @@ func TestJudge(t *testing.T) {
 				}
 			} else if err != nil || v.By != c.by {
 				t.Fatalf("by %q, want %q: %v", v.By, c.by, err)
+			}
+			// What is pinned is what was named: the index around a trusted manifest is anybody's.
+			pinned := img.Digest
+			if strings.Contains(c.name, "platform") {
+				pinned = platform
+			}
+			if c.by != "" && v.Digest != pinned || c.by == "" && v.Digest != "" {
+				t.Errorf("it pins %q, want %s", v.Digest, pinned)
 			}
 			if c.known != "" && v.KnownGood != c.known {
 				t.Errorf("known-good list %q, want %q", v.KnownGood, c.known)

@@ -7,6 +7,7 @@ package proof
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
 
@@ -73,6 +74,9 @@ type Claims struct {
 	Service types.ServiceConfig
 	// Image is the pinned image, as the engine has it.
 	Image engine.Image
+	// Content is what was looked at in the registry under the pin; the zero value for an
+	// image that was made here.
+	Content engine.Content
 	// Seccomp is the content of the profile; nil for the engine's own.
 	Seccomp []byte
 	// Hidden are the secrets that docker inspect must not show.
@@ -148,7 +152,7 @@ func (r rule) prove(s *subject) Result {
 	switch {
 	case detail != "":
 		out.Outcome, out.Detail = Broken, text.Clean(detail, longestDetail)
-		if detail == notCounted || detail == notLimited {
+		if detail == notCounted || detail == notLimited || strings.HasPrefix(detail, engine.ErrNotCompared.Error()) {
 			out.Outcome = Unknown
 		}
 	case r.kernel != nil && s.kernel.hidden != nil:

@@ -24,6 +24,7 @@ func unless(detail string, ok func(*subject) bool) func(*subject) string {
 var rules = []rule{
 	{control: "S-03", name: "image-digest", engine: unless("it does not run the pinned image",
 		func(s *subject) bool { return s.Image.ID != "" && s.got.Image == s.Image.ID })},
+	{control: "S-03", name: "image-content", engine: content},
 	{control: "S-01", name: "running", engine: running},
 	{control: "S-01", name: "loopback-port", engine: ports},
 	{control: "S-01", name: "token-wrapper", engine: unless("it was not started by the command that the file names", func(s *subject) bool {
@@ -143,6 +144,18 @@ func sameMap(a map[string]string, b map[string]string) bool {
 		}
 	}
 	return true
+}
+
+// content compares what the engine made of the pin with what was looked at before it
+// was pinned. An image that was made here is named by its content.
+func content(s *subject) string {
+	if s.Image.ID == "" || s.Content.Pin == "" {
+		return "" // image-digest says so
+	}
+	if err := s.Image.Compare(s.Content); err != nil {
+		return strings.TrimPrefix(err.Error(), "S-03: ")
+	}
+	return ""
 }
 
 func running(s *subject) string {
