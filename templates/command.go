@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -47,10 +48,69 @@ func Wrapper(entrypoint, cmd []string, workingDir string) ([]string, error) {
 	return []string{"/bin/sh", "-c", readSecrets + strings.Join(words, " ")}, nil
 }
 
-// IsWrapper reports whether a container's entrypoint begins with what Wrapper
-// makes: reading both secrets and refusing to start without them.
+// Entrypoints are the two that a container of an image may have: what Wrapper makes, and
+// what Launched makes of the same command.
+func Entrypoints(entrypoint, cmd []string, workingDir string) (wrapped, launched []string, err error) {
+	argv, err := command(entrypoint, cmd, workingDir)
+	if err != nil {
+		return nil, nil, err
+	}
+	wrapped, err = Wrapper(entrypoint, cmd, workingDir)
+	return wrapped, Launched(argv), err
+}
+
+// IsWrapper reports whether a container's entrypoint is what Wrapper makes: reading both
+// secrets, refusing to start without them, and becoming one command that keeps the
+// token. Which command is the image's own only the image can tell: see Entrypoints.
 func IsWrapper(entrypoint []string) bool {
-	return len(entrypoint) == 3 && entrypoint[0] == "/bin/sh" && entrypoint[1] == "-c" && strings.HasPrefix(entrypoint[2], readSecrets)
+	if len(entrypoint) != 3 || entrypoint[0] != "/bin/sh" || entrypoint[1] != "-c" {
+		return false
+	}
+	rest, ok := strings.CutPrefix(entrypoint[2], readSecrets)
+	if !ok {
+		return false
+	}
+	words, ok := shellWords(rest)
+	return ok && keepsToken(words)
+}
+
+// keepsToken refuses a command that takes the token out of the environment again,
+// without which the proxy serves every client (S-01): env with an option, and any that
+// names the variable. No command that an image was seen to have does.
+func keepsToken(argv []string) bool {
+	if len(argv) == 0 || argv[0] == "" || argv[0][0] == '-' {
+		return false
+	}
+	if path.Base(argv[0]) == "env" && len(argv) > 1 && strings.HasPrefix(argv[1], "-") {
+		return false
+	}
+	return !slices.ContainsFunc(argv, func(w string) bool { return strings.Contains(w, "ANTHROPIC_API_KEY") })
+}
+
+// shellWords takes apart what quoteShell put together, and nothing else.
+func shellWords(line string) (words []string, ok bool) {
+	var word strings.Builder
+	quoted := false
+	for i := 0; i < len(line); i++ {
+		switch c := line[i]; {
+		case c == '\'':
+			quoted = !quoted
+		case !quoted && c == '\\' && i+1 < len(line):
+			i++
+			word.WriteByte(line[i])
+		case !quoted && c == ' ':
+			words = append(words, word.String())
+			word.Reset()
+		default:
+			word.WriteByte(c)
+		}
+	}
+	words = append(words, word.String())
+	again := make([]string, len(words))
+	for i, w := range words {
+		again[i] = quoteShell(w)
+	}
+	return words, strings.Join(again, " ") == line
 }
 
 // command is what the container runs: the exec-form ENTRYPOINT followed by CMD, as

@@ -92,3 +92,27 @@ func TestQuoteShell(t *testing.T) {
 		}
 	}
 }
+
+// TestIsWrapper: the wrapper is known by all of it. What comes after the secrets were
+// read must be one command that keeps the token.
+func TestIsWrapper(t *testing.T) {
+	for _, argv := range [][]string{{"python", "x.py"}, {"/bin/sh", "-c", "exec /proxy --port=$PORT"}, {"env", "python"}, {"it's", "", "a b", `a\b`, "'", "ключ"}} {
+		wrapped, launched, err := Entrypoints(nil, argv, "/app")
+		if err != nil || !IsWrapper(wrapped) || !IsLaunched(launched) {
+			t.Errorf("%q is not known again: %q, %q, %v", argv, wrapped, launched, err)
+		}
+	}
+	for _, rest := range []string{
+		"", " python", "env -u ANTHROPIC_API_KEY python", "/usr/bin/env -i python", "env ANTHROPIC_API_KEY= python", "sh -c 'unset ANTHROPIC_API_KEY; python'",
+		"python; id", "python && id", "python\nid", "python > /tmp/x", "$(id)", "`id`", "python  x", "'python' x", `py\thon`, "'python", "-a x python", "python *", "\"python\"",
+	} {
+		if IsWrapper([]string{"/bin/sh", "-c", readSecrets + rest}) {
+			t.Errorf("%q passes", rest)
+		}
+	}
+	for _, argv := range [][]string{{"env", "-u", "ANTHROPIC_API_KEY", "python"}, {""}, {"-x"}, nil} {
+		if IsLaunched(Launched(argv)) {
+			t.Errorf("%q passes", argv)
+		}
+	}
+}

@@ -27,6 +27,12 @@ const (
 	// DefaultRequestTimeout is how long the proxy waits for the next bytes of
 	// cloud.ru's answer. The budget of D-03 is UpstreamTries times this.
 	DefaultRequestTimeout = 60 * time.Second
+	// MostMemoryMiB, MostCPUs, MostPids and MostTimeout are the highest limits that still
+	// are some (D-02, D-03).
+	MostMemoryMiB = 1 << 20
+	MostCPUs      = 64
+	MostPids      = 4096
+	MostTimeout   = time.Hour
 	// UpstreamTries is how often the proxy calls cloud.ru for one request: its OpenAI
 	// client repeats twice and has no setting for it.
 	UpstreamTries = 3
@@ -151,7 +157,7 @@ func (c Compose) values() (map[string]any, error) {
 	if c.Gateway != nil {
 		v["GatewayService"], v["GatewayUser"] = GatewayService, GatewayUser
 		v["Proxy"] = "http://" + GatewayService + ":" + strconv.Itoa(GatewayProxyPort)
-		v["GatewayCommand"], v["GatewayHealth"] = c.gatewayCommand(), []string{"CMD", GatewayProgram, "egress", "--health"}
+		v["GatewayCommand"], v["GatewayHealth"] = GatewayCommand(c.APIBase, c.Gateway.AllowPrivate), []string{"CMD", GatewayProgram, "egress", "--health"}
 		v["GatewayLimits"], v["GatewayLabels"] = c.gatewayLimits(), labels(GatewayService)
 	}
 	return v, nil
@@ -239,6 +245,8 @@ func (c Compose) check() error {
 		return fmt.Errorf("the user: %w: want uid:gid in numbers (E-01)", ErrValue)
 	case isRoot(c.RunAs) && !c.AllowRoot:
 		return fmt.Errorf("the user: %w: root, and the set-up does not allow it (E-01)", ErrValue)
+	case strings.HasSuffix(c.RunAs, ":0") && !c.AllowRoot:
+		return fmt.Errorf("the group: %w: root's, and the set-up does not allow it (E-01)", ErrValue)
 	case c.Port < 1 || c.Port > 65535:
 		return fmt.Errorf("the port %d: %w: want 1 to 65535", c.Port, ErrValue)
 	case !filepath.IsAbs(c.SecretsDir):
@@ -265,15 +273,15 @@ func (c Compose) check() error {
 
 func (c Compose) checkLimits() error {
 	switch {
-	case c.MemoryMiB < 128 || c.MemoryMiB > 1<<20:
-		return fmt.Errorf("the memory limit %d MiB: %w: want 128 to %d (D-02)", c.MemoryMiB, ErrValue, 1<<20)
-	case !(c.CPUs >= 0.1 && c.CPUs <= 64): // also refuses NaN
+	case c.MemoryMiB < 128 || c.MemoryMiB > MostMemoryMiB:
+		return fmt.Errorf("the memory limit %d MiB: %w: want 128 to %d (D-02)", c.MemoryMiB, ErrValue, MostMemoryMiB)
+	case !(c.CPUs >= 0.1 && c.CPUs <= MostCPUs): // also refuses NaN
 		return fmt.Errorf("the processor limit: %w: want 0.1 to 64 (D-02)", ErrValue)
-	case c.Pids < 32 || c.Pids > 4096:
+	case c.Pids < 32 || c.Pids > MostPids:
 		return fmt.Errorf("the process limit %d: %w: want 32 to 4096 (D-02)", c.Pids, ErrValue)
 	case c.MaxTokens < 1 || c.MaxTokens > 1<<24:
 		return fmt.Errorf("the token limit %d: %w: want 1 to %d", c.MaxTokens, ErrValue, 1<<24)
-	case c.RequestTimeout < time.Second || c.RequestTimeout > time.Hour || c.RequestTimeout%time.Second != 0:
+	case c.RequestTimeout < time.Second || c.RequestTimeout > MostTimeout || c.RequestTimeout%time.Second != 0:
 		return fmt.Errorf("the request timeout %s: %w: want whole seconds up to an hour (D-03)", c.RequestTimeout, ErrValue)
 	}
 	return nil

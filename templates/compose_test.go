@@ -139,6 +139,7 @@ func TestComposeFileRefuses(t *testing.T) {
 		"user missing":       func(c *Compose) { c.RunAs = "" },
 		"image user a name":  func(c *Compose) { c.RunAs, c.User = "", "app:app" },
 		"root not allowed":   func(c *Compose) { c.AllowRoot = false },
+		"root's group":       func(c *Compose) { c.RunAs, c.AllowRoot = "1000:0", false },
 		"root disguised":     func(c *Compose) { c.RunAs, c.AllowRoot = "00:1", false },
 		"port zero":          func(c *Compose) { c.Port = 0 },
 		"port too high":      func(c *Compose) { c.Port = 65536 },

@@ -23,10 +23,11 @@ func (c Compose) gatewayLimits() limits {
 	return limits{Seccomp: c.SeccompFile, MemoryMiB: gatewayMemoryMiB, Pids: gatewayPids, CPUs: gatewayCPUs}
 }
 
-// gatewayCommand lets the proxy out to the API alone, and requests in.
-func (c Compose) gatewayCommand() []string {
-	out := []string{"egress", "--allow", Origin(c.APIBase), "--forward", Service + ":" + strconv.Itoa(ContainerPort)}
-	if c.Gateway.AllowPrivate {
+// GatewayCommand lets the proxy out to the API alone, and requests in; private says that
+// the API may be at a private address.
+func GatewayCommand(base string, private bool) []string {
+	out := []string{"egress", "--allow", Origin(base), "--forward", Service + ":" + strconv.Itoa(ContainerPort)}
+	if private {
 		out = append(out, "--allow-private-api")
 	}
 	return out
@@ -52,9 +53,10 @@ func Launched(argv []string) []string {
 	return append([]string{LauncherPath, "launch", "--"}, argv...)
 }
 
-// IsLaunched reports whether a container's entrypoint is what Launched makes.
+// IsLaunched reports whether a container's entrypoint is what Launched makes of a command
+// that keeps the token.
 func IsLaunched(entrypoint []string) bool {
-	return len(entrypoint) > 3 && entrypoint[0] == LauncherPath && entrypoint[1] == "launch" && entrypoint[2] == "--"
+	return len(entrypoint) > 3 && entrypoint[0] == LauncherPath && entrypoint[1] == "launch" && entrypoint[2] == "--" && keepsToken(entrypoint[3:])
 }
 
 const longestTmpfs = 200

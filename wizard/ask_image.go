@@ -221,7 +221,7 @@ func (w *Wizard) runAs(img image.Image) string {
 	if !both {
 		gid = uid
 	}
-	return uid + ":" + gid
+	return ownGroup(uid + ":" + gid)
 }
 
 // numericUser is a user that means the same without the image's file system, and to

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/clawsetup/clawsetup/templates"
 	"github.com/clawsetup/clawsetup/wizard/compose"
@@ -43,7 +44,7 @@ func (w *Wizard) composeData(s Setup, img imageConfig) (templates.Compose, error
 	c := templates.Compose{
 		Project: w.project(), Image: pinned,
 		Entrypoint: img.entrypoint, Cmd: img.cmd, WorkingDir: img.workingDir, User: img.user,
-		RunAs: s.Image.RunAs, Port: s.Port, APIBase: s.API.Base,
+		RunAs: ownGroup(s.Image.RunAs), Port: s.Port, APIBase: s.API.Base,
 		SecretsDir: w.secretsDir(s), SeccompFile: "./" + seccompName,
 	}
 	if !s.Egress.Open {
@@ -51,6 +52,15 @@ func (w *Wizard) composeData(s Setup, img imageConfig) (templates.Compose, error
 	}
 	w.relax(&c, s.Image.Hardening.Relaxed)
 	return c, nil
+}
+
+// ownGroup takes root's group from a user that is not root: files of an image belong to
+// it, and it is the group of the host's as well (E-01).
+func ownGroup(runAs string) string {
+	if uid, gid, _ := strings.Cut(runAs, ":"); uid != "0" && strings.Trim(gid, "0") == "" && gid != "" {
+		return uid + ":" + uid
+	}
+	return runAs
 }
 
 // relax gives up what the image was shown not to survive.
@@ -68,6 +78,11 @@ func (w *Wizard) relax(c *templates.Compose, relaxed []Relaxed) {
 		case RelaxLimits: // the file claims them all the same
 		}
 	}
+}
+
+// expected is what the compose file of a set-up must say.
+func (s Setup) expected(secretsDir string) compose.Made {
+	return compose.Made{APIBase: s.API.Base, AllowPrivate: s.API.AllowPrivate, SecretsDir: secretsDir, Relaxed: s.allowed()}
 }
 
 // allowed are the checks of the compose file that a set-up's relaxations switch off.
@@ -99,7 +114,7 @@ func (s Setup) render(ctx context.Context, dir string, c templates.Compose) (sta
 	if err != nil {
 		return stackFiles{}, err
 	}
-	if err := compose.Validate(ctx, dir, b, env, s.allowed()...); err != nil {
+	if err := compose.Validate(ctx, dir, b, env, s.expected(c.SecretsDir)); err != nil {
 		return stackFiles{}, fmt.Errorf("checking the rendered %s: %w", composeName, err)
 	}
 	return stackFiles{b, env}, nil

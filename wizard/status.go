@@ -241,7 +241,7 @@ func (r *running) claims(ctx context.Context, id string) ([]proof.Result, error)
 func (r *running) claimsOf(ctx context.Context, project *types.Project, c engine.Container) (proof.Claims, error) {
 	service := project.Services[c.Service()]
 	service.Name = c.Service()
-	claims := proof.Claims{Project: project, Service: service, Seccomp: templates.Seccomp(), Unlimited: r.setup.relaxed(RelaxLimits)}
+	claims := proof.Claims{Project: project, Service: service, SecretsDir: r.w.secretsDir(r.setup), Seccomp: templates.Seccomp(), Unlimited: r.setup.relaxed(RelaxLimits)}
 	ref := r.setup.Egress.Gateway
 	if c.Service() == templates.Service {
 		if r.setup.relaxed(RelaxSeccomp) {
@@ -290,7 +290,7 @@ func (r *running) file(ctx context.Context) ([]proof.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	violations, err := compose.Check(ctx, dir, b, env, r.setup.allowed()...)
+	violations, err := compose.Check(ctx, dir, b, env, r.setup.expected(r.w.secretsDir(r.setup)))
 	if err != nil {
 		return nil, err
 	}

@@ -10,8 +10,6 @@ import (
 	"github.com/clawsetup/clawsetup/templates"
 )
 
-type service = *types.ServiceConfig
-
 // serviceChecks hold for every container of the stack.
 var serviceChecks = []check[service]{
 	{control: "S-03", rule: "image-digest", find: imageDigest},
@@ -37,25 +35,31 @@ var serviceChecks = []check[service]{
 	})},
 	{control: "E-01", rule: "read-only", find: unless("the root file system is writable",
 		func(s service) bool { return s.ReadOnly })},
-	{control: "E-01", rule: "no-new-privileges", find: unless("a program in it can gain privileges", noNewPrivileges)},
-	{control: "E-01", rule: "seccomp", relaxedBy: DefaultSeccomp, find: unless("no seccomp profile limits its system calls", seccompProfile)},
+	{control: "E-01", rule: "no-new-privileges", find: unless("a program in it can gain privileges",
+		func(s service) bool { return SwitchesOn(s.SecurityOpt) })},
+	{control: "E-01", rule: "seccomp", relaxedBy: DefaultSeccomp, find: unless("our seccomp profile does not limit its system calls", seccompProfile)},
 	{control: "E-01", rule: "confinement", find: unless("a security option switches confinement off", confined)},
-	{control: "E-01", rule: "user", relaxedBy: AllowRoot, find: unless("it runs as root, or as whatever the image says", notRoot)},
+	{control: "E-01", rule: "user", relaxedBy: AllowRoot, find: unless("it runs as root, in root's group, or as whatever the image says", notRoot)},
 	{control: "E-01", rule: "tmpfs", find: tmpfs},
 	{control: "E-01", rule: "unexpected", find: unexpected},
 	{control: "I-01", rule: "secret-in-environment", find: secretInEnvironment},
+	{control: "T-02", rule: "environment", find: environment},
+	{control: "E-01", rule: "proxy-variables", find: proxyVariables},
 	{control: "I-01", rule: "core-dump", find: unless("a core file could be written",
 		func(s service) bool { return noCore(s.Ulimits["core"]) })},
-	{control: "D-02", rule: "memory", find: unless("there is no memory limit",
-		func(s service) bool { return s.MemLimit > 0 })},
+	{control: "D-02", rule: "memory", find: unless("there is no memory limit, or one that limits nothing",
+		func(s service) bool { return between(float64(s.MemLimit), templates.MostMemoryMiB<<20) })},
 	{control: "D-02", rule: "swap", find: unless("swap is not limited to the memory limit",
 		func(s service) bool { return s.MemSwapLimit > 0 && (s.MemLimit == 0 || s.MemSwapLimit == s.MemLimit) })},
-	{control: "D-02", rule: "cpus", find: unless("there is no processor limit",
-		func(s service) bool { return s.CPUS > 0 })},
+	{control: "D-02", rule: "cpus", find: unless("there is no processor limit, or one that limits nothing",
+		func(s service) bool { return between(float64(s.CPUS), templates.MostCPUs) })},
 	{control: "D-02", rule: "pids", find: unless("the number of processes is not limited",
-		func(s service) bool { return s.PidsLimit > 0 })},
+		func(s service) bool { return between(float64(s.PidsLimit), templates.MostPids) })},
 	{control: "D-02", rule: "nofile", find: unless("the number of open files is not limited",
-		func(s service) bool { u := s.Ulimits["nofile"]; return u != nil && max(u.Single, u.Hard) > 0 })},
+		func(s service) bool {
+			u := s.Ulimits["nofile"]
+			return u != nil && between(float64(max(u.Single, u.Hard)), largestNofile)
+		})},
 	{control: "D-02", rule: "oom", find: unless("the kernel would end the host's programs first",
 		func(s service) bool { return s.OomScoreAdj > 0 && !s.OomKillDisable })},
 	{control: "D-02", rule: "restart", find: restart},
@@ -71,7 +75,8 @@ var proxyChecks = []check[service]{
 		func(s service) bool {
 			return (templates.IsWrapper(s.Entrypoint) || templates.IsLaunched(s.Entrypoint)) && len(s.Command) == 0
 		})},
-	{control: "I-01", rule: "secret-files", find: unless("the key and the token are not mounted as secret files", secretFiles)},
+	{control: "S-04", rule: "api-address", find: apiAddress},
+	{control: "I-01", rule: "secret-files", find: unless("the key and the token, and they alone, are not mounted as secret files at their places", secretFiles)},
 	{control: "R-01", rule: "log-level", find: unless("its log level is not WARNING or stricter; DEBUG logs whole prompts", func(s service) bool {
 		return slices.Contains([]string{"WARNING", "ERROR", "CRITICAL"}, strings.ToUpper(variable(s, "LOG_LEVEL")))
 	})},
@@ -80,33 +85,31 @@ var proxyChecks = []check[service]{
 	})},
 	{control: "S-04", rule: "certificates", find: unless("certificate checks are not forced on",
 		func(s service) bool { return variable(s, "SSL_VERIFY") == "true" })},
-	{control: "D-03", rule: "request-timeout", find: unless("there is no request timeout",
+	{control: "D-03", rule: "request-timeout", find: unless("there is no request timeout, or one of more than an hour",
 		func(s service) bool {
 			n, err := strconv.Atoi(variable(s, "REQUEST_TIMEOUT"))
-			return err == nil && n > 0
+			return err == nil && between(float64(n), templates.MostTimeout.Seconds())
 		})},
 }
 
 // gatewayChecks hold for the container that is the only way out.
 var gatewayChecks = []check[service]{
-	{control: "E-01", rule: "allow-list", find: unless("its command is not that of a gateway with an allow-list",
-		func(s service) bool {
-			return len(s.Entrypoint) == 0 && len(s.Command) > 2 && s.Command[0] == "egress" && s.Command[1] == "--allow"
-		})},
 	{control: "I-01", rule: "gateway-secrets", find: unless("it holds a secret, which it has no use for",
 		func(s service) bool { return len(s.Secrets) == 0 })},
 }
 
 // projectChecks look at how the services lie together.
-var projectChecks = []check[*types.Project]{
-	{control: "S-01", rule: "proxy-service", find: func(p *types.Project) string {
+var projectChecks = []check[stack]{
+	{control: "S-01", rule: "proxy-service", find: func(p stack) string {
 		if _, ok := p.Services[templates.Service]; !ok {
 			return "there is no service " + templates.Service
 		}
 		return ""
 	}},
+	{control: "E-01", rule: "services", find: strangers},
+	{control: "E-01", rule: "allow-list", find: allowList},
 	{control: "E-01", rule: "egress", relaxedBy: OpenEgress, find: openEgress},
-	{control: "E-01", rule: "name-lookup", relaxedBy: OpenEgress, find: func(p *types.Project) string {
+	{control: "E-01", rule: "name-lookup", relaxedBy: OpenEgress, find: func(p stack) string {
 		if s, ok := p.Services[templates.Service]; ok && !slices.Equal(s.DNS, []string{"127.0.0.1"}) {
 			return "the engine would look up any name for the proxy, which carries data out"
 		}
@@ -118,6 +121,14 @@ var networkChecks = []check[*types.NetworkConfig]{
 	{control: "E-01", rule: "network-own", find: func(n *types.NetworkConfig) string {
 		if bool(n.External) || n.Attachable || (n.Driver != "" && n.Driver != "bridge") {
 			return "it is not a bridge of this stack alone"
+		}
+		if n.EnableIPv6 != nil && *n.EnableIPv6 {
+			return "it has IPv6, which none of its rules look at"
+		}
+		for _, name := range sortedKeys(n.DriverOpts) {
+			if !slices.Contains(networkOptions, name) {
+				return "it has the option " + clean(name) + ", which is no part of the stack"
+			}
 		}
 		return ""
 	}},
@@ -141,16 +152,31 @@ var networkChecks = []check[*types.NetworkConfig]{
 	}},
 }
 
-var secretChecks = []check[*types.SecretConfig]{
-	{control: "I-01", rule: "secret-source", find: func(s *types.SecretConfig) string {
-		if s.File == "" || s.Environment != "" || s.Content != "" || bool(s.External) || s.Driver != "" {
+// networkOptions are those of a bridge that the templates set, and what a network may
+// have without being weaker.
+var networkOptions = []string{
+	"com.docker.network.bridge.inhibit_ipv4", "com.docker.network.bridge.host_binding_ipv4", "com.docker.network.bridge.enable_icc", "com.docker.network.driver.mtu",
+}
+
+var secretChecks = []check[secret]{
+	{control: "I-01", rule: "secret-source", find: func(s secret) string {
+		want := s.made.secretFile(s.name)
+		switch {
+		case s.File == "" || s.Environment != "" || s.Content != "" || bool(s.External) || s.Driver != "":
 			return "it does not come from a file"
+		case ReachesEngine(s.File): // the next check's
+		case !slices.Contains(secretNames, s.name):
+			return "it is none of the stack's two"
+		case want != "" && s.File != want:
+			return "it comes from another file than the set-up's"
+		case !isSecretFile(s.File, s.name):
+			return "it comes from a file of another name"
 		}
 		return ""
 	}},
-	{control: "E-01", rule: "secret-socket", find: func(s *types.SecretConfig) string {
-		if strings.HasSuffix(s.File, ".sock") {
-			return "it is a socket"
+	{control: "E-01", rule: "secret-socket", find: func(s secret) string {
+		if ReachesEngine(s.File) {
+			return "it is a socket, or a folder with a container engine's"
 		}
 		return ""
 	}},

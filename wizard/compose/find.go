@@ -50,7 +50,7 @@ func isLauncher(s service, v types.ServiceVolumeConfig) bool {
 }
 
 // openEgress finds a proxy that can leave its network by itself.
-func openEgress(p *types.Project) string {
+func openEgress(p stack) string {
 	s, ok := p.Services[templates.Service]
 	if !ok {
 		return ""
@@ -81,28 +81,7 @@ func loopbackPort(s service) string {
 }
 
 func isSocket(v types.ServiceVolumeConfig) bool {
-	return strings.HasSuffix(v.Source, ".sock") || strings.HasSuffix(v.Target, ".sock")
-}
-
-func noNewPrivileges(s service) bool {
-	return slices.ContainsFunc(s.SecurityOpt, func(o string) bool {
-		return o == "no-new-privileges" || o == "no-new-privileges:true" || o == "no-new-privileges=true"
-	})
-}
-
-// seccompProfile accepts a file; "unconfined" and the engine's own "builtin" are
-// none of ours.
-func seccompProfile(s service) bool {
-	found := false
-	for _, o := range s.SecurityOpt {
-		if name, ok := option(o, "seccomp"); ok {
-			if path.Ext(name) != ".json" {
-				return false
-			}
-			found = true
-		}
-	}
-	return found
+	return v.Type != types.VolumeTypeTmpfs && ReachesEngine(v.Source) || strings.HasSuffix(v.Target, ".sock")
 }
 
 // confined looks at AppArmor, SELinux and the masked paths of /proc.
@@ -120,25 +99,6 @@ func option(o, name string) (string, bool) {
 		return "", false
 	}
 	return rest[1:], true
-}
-
-// notRoot wants a number: a name means what the image's /etc/passwd says.
-func notRoot(s service) bool {
-	uid, _, _ := strings.Cut(s.User, ":")
-	n, err := strconv.ParseUint(uid, 10, 32)
-	return err == nil && n > 0
-}
-
-func tmpfs(s service) string {
-	for _, t := range s.Tmpfs {
-		_, list, _ := strings.Cut(t, ":")
-		options := strings.Split(list, ",")
-		sized := slices.ContainsFunc(options, func(o string) bool { return strings.HasPrefix(o, "size=") && o != "size=0" })
-		if !sized || !slices.Contains(options, "noexec") || !slices.Contains(options, "nosuid") || !slices.Contains(options, "nodev") {
-			return "a temporary file system is not limited in size, or can hold programs or devices"
-		}
-	}
-	return ""
 }
 
 func noCore(u *types.UlimitsConfig) bool {
@@ -167,10 +127,6 @@ func health(s service) string {
 		return "its health is checked less often than every 10 seconds"
 	}
 	return ""
-}
-
-func bounded(s service) bool {
-	return s.Logging != nil && s.Logging.Driver == "json-file" && s.Logging.Options["max-size"] != "" && s.Logging.Options["max-file"] != ""
 }
 
 func variable(s service, name string) string {
@@ -211,15 +167,27 @@ func secretInEnvironment(s service) string {
 	return ""
 }
 
+// secretNames are the two secrets of a stack.
+var secretNames = []string{templates.SecretAPIKey, templates.SecretProxyToken}
+
+// isSecretFile tells whether a path of the host can be that secret: files are named as
+// the secret is, in whichever folder.
+func isSecretFile(file, name string) bool {
+	return path.Base(strings.ReplaceAll(file, `\`, "/")) == name
+}
+
+// secretFiles wants the two, each once and at its own place. compose gives the target of
+// the short form.
 func secretFiles(s service) bool {
-	for _, name := range []string{templates.SecretAPIKey, templates.SecretProxyToken} {
-		if !slices.ContainsFunc(s.Secrets, func(c types.ServiceSecretConfig) bool {
-			return c.Source == name && (c.Target == "" || c.Target == name || c.Target == "/run/secrets/"+name)
-		}) {
+	var names []string
+	for _, c := range s.Secrets {
+		if c.Target != "" && c.Target != c.Source && c.Target != templates.SecretsPath+"/"+c.Source {
 			return false
 		}
+		names = append(names, c.Source)
 	}
-	return true
+	slices.Sort(names)
+	return slices.Equal(names, secretNames)
 }
 
 // known are the keys of a service that the stack uses, or that have a check of
@@ -231,7 +199,7 @@ var known = strings.Fields(`build cap_add cap_drop cgroup command cpus dns entry
 // unexpected finds what no check looked at: devices, hooks, further files to read,
 // namespaces, and so on.
 func unexpected(s service) string {
-	keys := setKeys(reflect.ValueOf(*s))
+	keys := setKeys(reflect.ValueOf(*s.ServiceConfig))
 	keys = slices.DeleteFunc(keys, func(k string) bool { return slices.Contains(known, k) })
 	if len(keys) == 0 {
 		return ""

@@ -3,11 +3,13 @@ package compose
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/mount"
 
 	"github.com/clawsetup/clawsetup/templates"
 )
@@ -25,7 +27,9 @@ func Describe(c container.InspectResponse, service string) *types.Project {
 		describeHost(&s, c.HostConfig)
 	}
 	for _, m := range c.Mounts {
-		if name, ok := strings.CutPrefix(m.Destination, templates.SecretsPath+"/"); ok {
+		name, _ := strings.CutPrefix(m.Destination, templates.SecretsPath+"/")
+		// Anything else at such a place is a mount like any other.
+		if slices.Contains(secretNames, name) && m.Type == mount.TypeBind && !m.RW && isSecretFile(m.Source, name) {
 			s.Secrets = append(s.Secrets, types.ServiceSecretConfig{Source: name, Target: name})
 			continue
 		}
@@ -52,7 +56,7 @@ func describeImage(s *types.ServiceConfig, c *container.Config) {
 func describeHost(s *types.ServiceConfig, h *container.HostConfig) {
 	s.Privileged, s.ReadOnly, s.Init = h.Privileged, h.ReadonlyRootfs, h.Init
 	s.CapAdd, s.CapDrop = []string(h.CapAdd), []string(h.CapDrop)
-	s.SecurityOpt = describeOptions(h.SecurityOpt)
+	s.SecurityOpt = describeOptions(h)
 	if h.NetworkMode.IsHost() || h.NetworkMode.IsContainer() {
 		s.NetworkMode = string(h.NetworkMode)
 	}
@@ -86,25 +90,71 @@ func describeHost(s *types.ServiceConfig, h *container.HostConfig) {
 		s.Devices = append(s.Devices, types.DeviceMapping{Source: d.PathOnHost, Target: d.PathInContainer, Permissions: d.CgroupPermissions})
 	}
 	s.GroupAdd, s.VolumesFrom = h.GroupAdd, h.VolumesFrom
+	describeRest(s, h)
 }
 
-// describeOptions gives the profile back its form in a file: compose hands the engine
-// its content. The engine's own, or none, is no profile.
-func describeOptions(options []string) []string {
-	var out []string
-	for _, o := range options {
-		if content, ok := option(o, "seccomp"); ok && strings.HasPrefix(strings.TrimSpace(content), "{") {
-			o = "seccomp=profile.json"
+// describeRest is what no check of its own looks at: a stack has none of it. What every
+// container has without being asked is left out.
+func describeRest(s *types.ServiceConfig, h *container.HostConfig) {
+	s.DeviceCgroupRules, s.CgroupParent, s.Links = h.DeviceCgroupRules, h.CgroupParent, h.Links
+	for range h.DeviceRequests {
+		s.Gpus = append(s.Gpus, types.DeviceRequest{Count: 1})
+	}
+	s.Sysctls, s.Annotations, s.StorageOpt = h.Sysctls, h.Annotations, h.StorageOpt
+	s.DNS, s.DNSSearch, s.DNSOpts = h.DNS, h.DNSSearch, h.DNSOptions
+	for _, host := range h.ExtraHosts {
+		if s.ExtraHosts == nil {
+			s.ExtraHosts = types.HostsList{}
 		}
-		out = append(out, o)
+		s.ExtraHosts[host] = nil
+	}
+	if h.Runtime != "" && !slices.Contains(usualRuntimes, h.Runtime) {
+		s.Runtime = h.Runtime
+	}
+	if h.ShmSize > usualShm {
+		s.ShmSize = types.UnitBytes(h.ShmSize)
+	}
+}
+
+// usualRuntimes are what engines run containers with unless told otherwise; usualShm is
+// the shared memory that they give, in bytes.
+var usualRuntimes = []string{"runc", "io.containerd.runc.v2", "crun", "oci"}
+
+const usualShm = 64 << 20
+
+// describeOptions gives the profile back its form in a file: compose hands the engine
+// its content. What is switched off by empty lists gets the option that does it.
+func describeOptions(h *container.HostConfig) []string {
+	out := profiles(h.SecurityOpt, func(content string) []byte { return []byte(content) })
+	if unmasked(h) {
+		out = append(out, "systempaths=unconfined")
 	}
 	return out
 }
+
+// unmasked tells whether a container sees what the engine hides of the kernel. Podman
+// says nothing of it, nor does Docker of a privileged container.
+func unmasked(h *container.HostConfig) bool {
+	lacks := func(got, want []string) bool {
+		return slices.ContainsFunc(want, func(p string) bool { return !slices.Contains(got, p) })
+	}
+	return h.MaskedPaths != nil && lacks(h.MaskedPaths, HiddenPaths) || h.ReadonlyPaths != nil && lacks(h.ReadonlyPaths, KeptPaths)
+}
+
+// HiddenPaths and KeptPaths are what the engine hides of the kernel, and what it lets be
+// read alone, in every container that is not told otherwise.
+var (
+	HiddenPaths = []string{"/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware"}
+	KeptPaths   = []string{"/proc/bus", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
+)
 
 // describePorts takes what is published, or what was asked for where nothing runs.
 func describePorts(s *types.ServiceConfig, c container.InspectResponse) {
 	published := map[string][2]string{}
 	if c.ContainerJSONBase != nil && c.HostConfig != nil {
+		if c.HostConfig.PublishAllPorts {
+			published["all"] = [2]string{} // on every address, whatever the image exposes
+		}
 		for port, bindings := range c.HostConfig.PortBindings {
 			for _, b := range bindings {
 				published[port.Port()+"/"+b.HostPort+"/"+b.HostIP] = [2]string{port.Port(), b.HostIP}

@@ -40,8 +40,8 @@ var ErrInvalid = errors.New("not a valid compose project")
 // checks. dir is the folder they will be in; nothing is read from it, or from
 // anywhere else, and the files that the project names need not exist. The error
 // joins every Violation, or wraps ErrInvalid.
-func Validate(ctx context.Context, dir string, compose, env []byte, relax ...Relaxation) error {
-	violations, err := Check(ctx, dir, compose, env, relax...)
+func Validate(ctx context.Context, dir string, compose, env []byte, made Made) error {
+	violations, err := Check(ctx, dir, compose, env, made)
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func Validate(ctx context.Context, dir string, compose, env []byte, relax ...Rel
 
 // Check is Validate with the violations apart from the error, which wraps
 // ErrInvalid.
-func Check(ctx context.Context, dir string, compose, env []byte, relax ...Relaxation) ([]Violation, error) {
+func Check(ctx context.Context, dir string, compose, env []byte, made Made) ([]Violation, error) {
 	mapping, err := parseEnv(env)
 	if err != nil {
 		return nil, err
@@ -63,24 +63,39 @@ func Check(ctx context.Context, dir string, compose, env []byte, relax ...Relaxa
 	if err != nil {
 		return nil, err
 	}
-	return slices.Concat(envViolations(mapping), Violations(project, relax...)), nil
+	made.own = true
+	return slices.Concat(envViolations(mapping), Violations(project, made)), nil
 }
+
+// ErrIncomplete says that a compose file names others, which were not read.
+var ErrIncomplete = errors.New("it includes other files, which were not looked at")
 
 // CheckForeign is Check for a compose file that clawsetup did not write: whatever stands
 // at its top level is read, but for other files, and the service that runs the proxy's
-// image counts as the proxy, whatever its name is. With an error come the violations of
-// .env alone.
-func CheckForeign(ctx context.Context, dir string, compose, env []byte) ([]Violation, error) {
+// image counts as the proxy, whatever its name is. read gives the content of a seccomp
+// profile that it names, by its absolute path, nil where there is none. With an error
+// come the violations that were found: of .env alone with ErrInvalid, of all but the
+// included files with ErrIncomplete.
+func CheckForeign(ctx context.Context, dir string, compose, env []byte, read func(path string) []byte) ([]Violation, error) {
 	mapping, err := parseEnv(env)
 	if err != nil {
 		return nil, err
 	}
 	project, err := loadProject(ctx, dir, compose, mapping, nil)
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrIncomplete) {
 		return envViolations(mapping), err
 	}
 	renameProxy(project)
-	return slices.Concat(envViolations(mapping), Violations(project)), nil
+	for name, s := range project.Services {
+		s.SecurityOpt = profiles(s.SecurityOpt, func(file string) []byte {
+			if !filepath.IsAbs(file) {
+				file = filepath.Join(dir, file)
+			}
+			return read(file)
+		})
+		project.Services[name] = s
+	}
+	return slices.Concat(envViolations(mapping), Violations(project, Made{})), err
 }
 
 // ProxyImage is part of the name of every image of the proxy.
@@ -94,6 +109,7 @@ func renameProxy(p *types.Project) {
 	for _, name := range sortedKeys(p.Services) {
 		if s := p.Services[name]; len(p.Services) == 1 || strings.Contains(s.Image, ProxyImage) {
 			delete(p.Services, name)
+			s.Name = templates.Service
 			p.Services[templates.Service] = s
 			return
 		}
@@ -162,6 +178,7 @@ func loadProject(ctx context.Context, dir string, compose []byte, env types.Mapp
 			return nil, fmt.Errorf("reading %s: %w: %q is no part of the stack", composeFile, ErrInvalid, text.Clean(key, 40))
 		}
 	}
+	_, includes := model["include"]
 	options := loader.ToOptions(&details, how)
 	if name, ok := model["name"].(string); ok {
 		options.SetProjectName(name, true)
@@ -169,6 +186,9 @@ func loadProject(ctx context.Context, dir string, compose []byte, env types.Mapp
 	project, err = loader.ModelToProject(model, options, details)
 	if err != nil {
 		return nil, composeError(err)
+	}
+	if includes {
+		return project, fmt.Errorf("reading %s: %w", composeFile, ErrIncomplete)
 	}
 	return project, nil
 }

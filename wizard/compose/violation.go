@@ -52,16 +52,18 @@ type check[T any] struct {
 // Violations checks every service, network and secret of a loaded project, ordered
 // by service and rule. Services hidden by a profile count only if the project was
 // loaded with all profiles.
-func Violations(p *types.Project, relax ...Relaxation) []Violation {
-	vs := apply(projectChecks, p, "", relax)
+func Violations(p *types.Project, made Made) []Violation {
+	relax := made.Relaxed
+	vs := apply(projectChecks, stack{p, made}, "", relax)
 	for _, name := range sortedKeys(p.Services) {
-		s := p.Services[name]
-		vs = append(vs, apply(serviceChecks, &s, name, relax)...)
+		config := p.Services[name]
+		s := service{&config, p, made}
+		vs = append(vs, apply(serviceChecks, s, name, relax)...)
 		switch name {
 		case templates.Service:
-			vs = append(vs, apply(proxyChecks, &s, name, relax)...)
+			vs = append(vs, apply(proxyChecks, s, name, relax)...)
 		case templates.GatewayService:
-			vs = append(vs, apply(gatewayChecks, &s, name, relax)...)
+			vs = append(vs, apply(gatewayChecks, s, name, relax)...)
 		default:
 		}
 	}
@@ -74,7 +76,7 @@ func Violations(p *types.Project, relax ...Relaxation) []Violation {
 	}
 	for _, name := range sortedKeys(p.Secrets) {
 		s := p.Secrets[name]
-		for _, v := range apply(secretChecks, &s, "", relax) {
+		for _, v := range apply(secretChecks, secret{&s, name, made}, "", relax) {
 			v.Detail = "secret " + clean(name) + ": " + v.Detail
 			vs = append(vs, v)
 		}

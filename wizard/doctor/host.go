@@ -87,10 +87,10 @@ type Made struct {
 	// Managed says that every Claude Code of the host is to be without tools.
 	Managed bool
 	// Relaxed are the controls that were given up for the image or the engine, with
-	// consent; Allowed what that means for the compose file; EgressOpen that the proxy
+	// consent; Expected what the compose file must say; EgressOpen that the proxy
 	// reaches the whole Internet.
 	Relaxed    []Relaxed
-	Allowed    []compose.Relaxation
+	Expected   compose.Made
 	EgressOpen bool
 	// ComposeName and EnvName are the names of the stack's files in StackDir.
 	ComposeName, EnvName string

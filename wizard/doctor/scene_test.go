@@ -17,6 +17,7 @@ import (
 	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/templates"
 	"github.com/clawsetup/clawsetup/wizard/claude"
+	"github.com/clawsetup/clawsetup/wizard/compose"
 	"github.com/clawsetup/clawsetup/wizard/engine"
 	"github.com/clawsetup/clawsetup/wizard/files"
 	"github.com/clawsetup/clawsetup/wizard/journal"
@@ -97,6 +98,7 @@ func (s *scene) made() *Made {
 		KeyAdded: sceneTime.AddDate(0, 0, -10), KeyLabel: "gateway", Contract: openclaw.Plugin, Parts: openclaw.Parts(),
 		AgentDir: agent, ClaudeDir: filepath.Join(agent, "claude"), ClaudeSettings: filepath.Join(agent, "claude", "settings.json"),
 		ClaudePath: s.path("bin/claude"), RetentionDays: 7, TurnSeconds: 600, ComposeName: "docker-compose.cloudru-proxy.yml", EnvName: ".env",
+		Expected: compose.Made{APIBase: "https://foundation-models.api.cloud.ru/v1", SecretsDir: s.path("run/clawsetup")},
 		Secrets: func(context.Context) (map[string]secrets.Secret, error) {
 			return map[string]secrets.Secret{"cloudru_api_key": secrets.New([]byte(sceneKey)), "proxy_token": secrets.New([]byte(sceneToken))}, nil
 		},

@@ -45,7 +45,7 @@ func stackChecks() []Check {
 		ruled("container-host-groups", Low, e01, []Category{Disclosure}, "cgroup"),
 		ruled("container-shared-memory", Medium, e01, []Category{Disclosure}, "ipc"),
 		ruled("container-unexpected", Medium, e01, escape, "unexpected", "services"),
-		ruled("stack-egress", High, e01, []Category{Disclosure, Exfiltration}, "egress", "name-lookup", "allow-list", "network-internal"),
+		ruled("stack-egress", High, e01, []Category{Disclosure, Exfiltration}, "egress", "name-lookup", "proxy-variables", "api-address", "allow-list", "network-internal"),
 		ruled("stack-networks", Medium, e01, []Category{Elevation, CrossAgent}, "network-own", "network-isolated", "network-host", "network-members", "networks"),
 		ruled("container-memory", Medium, d02, exhaust, "memory", "swap"),
 		ruled("container-processors", Medium, d02, exhaust, "cpus"),
@@ -246,14 +246,18 @@ func (s *stack) file(ctx context.Context, h *Host, f composeFile) {
 	var violations []compose.Violation
 	var err error
 	if h.Made != nil {
-		violations, err = compose.Check(ctx, filepath.Dir(f.path), content.data, env.data, h.Made.Allowed...)
+		violations, err = compose.Check(ctx, filepath.Dir(f.path), content.data, env.data, h.Made.Expected)
 	} else {
-		violations, err = compose.CheckForeign(ctx, filepath.Dir(f.path), content.data, env.data)
+		violations, err = compose.CheckForeign(ctx, filepath.Dir(f.path), content.data, env.data, func(path string) []byte { return h.read(path).data })
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, compose.ErrIncomplete):
+		s.gaps = append(s.gaps, Gap{Where: f.path, Why: compose.ErrIncomplete.Error()})
+		s.knows(compose.Rules())
+	case err != nil:
 		s.invalid(f.path, err)
 		s.knows([]string{"secret-in-env-file", "env-file"})
-	} else {
+	default:
 		s.knows(compose.Rules())
 	}
 	for _, v := range violations {
@@ -301,7 +305,7 @@ func (s *stack) container(c engine.Container) {
 	name := strings.TrimPrefix(c.Name, "/")
 	s.seen = append(s.seen, "container "+name)
 	s.knows(compose.Rules())
-	for _, v := range compose.Violations(compose.Describe(c.InspectResponse, templates.Service)) {
+	for _, v := range compose.Violations(compose.Describe(c.InspectResponse, templates.Service), compose.Made{}) {
 		if !running(v.Rule) {
 			continue
 		}

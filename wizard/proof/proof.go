@@ -72,6 +72,8 @@ func (r Result) Error() string {
 type Claims struct {
 	Project *types.Project
 	Service types.ServiceConfig
+	// SecretsDir is the folder of the secret files on the host.
+	SecretsDir string
 	// Image is the pinned image, as the engine has it.
 	Image engine.Image
 	// Content is what was looked at in the registry under the pin; the zero value for an

@@ -3,14 +3,17 @@ package proof
 import (
 	"cmp"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/mount"
 
 	"github.com/clawsetup/clawsetup/templates"
+	"github.com/clawsetup/clawsetup/wizard/compose"
 )
 
 func unless(detail string, ok func(*subject) bool) func(*subject) string {
@@ -27,9 +30,7 @@ var rules = []rule{
 	{control: "S-03", name: "image-content", engine: content},
 	{control: "S-01", name: "running", engine: running},
 	{control: "S-01", name: "loopback-port", engine: ports},
-	{control: "S-01", name: "token-wrapper", engine: unless("it was not started by the command that the file names", func(s *subject) bool {
-		return sameWords(s.got.Config.Entrypoint, orImage(s.Service.Entrypoint, s.Image.Entrypoint)) && sameWords(s.got.Config.Cmd, s.Service.Command)
-	})},
+	{control: "S-01", name: "token-wrapper", engine: entrypoint},
 	{control: "S-01", name: "working-dir", engine: unless("it starts in another folder than the file or the image says", func(s *subject) bool {
 		return cmp.Or(s.got.Config.WorkingDir, "/") == cmp.Or(s.Service.WorkingDir, s.Image.WorkingDir, "/")
 	})},
@@ -57,11 +58,7 @@ var rules = []rule{
 	{control: "E-01", name: "read-only", engine: unless("the root file system is writable",
 		func(s *subject) bool { return s.got.HostConfig.ReadonlyRootfs }), kernel: readOnlyRoot},
 	{control: "E-01", name: "no-new-privileges", engine: unless("a program in it can gain privileges",
-		func(s *subject) bool {
-			return slices.ContainsFunc(s.got.HostConfig.SecurityOpt, func(o string) bool {
-				return o == "no-new-privileges" || o == "no-new-privileges:true" || o == "no-new-privileges=true"
-			})
-		}), kernel: noNewPrivileges},
+		func(s *subject) bool { return compose.SwitchesOn(s.got.HostConfig.SecurityOpt) }), kernel: noNewPrivileges},
 	{control: "E-01", name: "seccomp", engine: seccompProfile, kernel: seccompFilter},
 	{control: "E-01", name: "confinement", engine: confined},
 	{control: "E-01", name: "user", engine: unless("it runs as another user than the file says",
@@ -158,6 +155,22 @@ func content(s *subject) string {
 	return ""
 }
 
+// entrypoint wants the command that the file names and, of the proxy, that this is one of
+// the two which read the secrets and become the image's own command, to the last word.
+func entrypoint(s *subject) string {
+	if !sameWords(s.got.Config.Entrypoint, orImage(s.Service.Entrypoint, s.Image.Entrypoint)) || !sameWords(s.got.Config.Cmd, s.Service.Command) {
+		return "it was not started by the command that the file names"
+	}
+	if s.Service.Name != templates.Service || s.Image.ID == "" {
+		return ""
+	}
+	wrapped, launched, err := templates.Entrypoints(s.Image.Entrypoint, s.Image.Cmd, s.Image.WorkingDir)
+	if err != nil || !slices.Equal(s.got.Config.Entrypoint, wrapped) && !slices.Equal(s.got.Config.Entrypoint, launched) {
+		return "the command that the file names does not insist on the secrets, or is not the image's own"
+	}
+	return ""
+}
+
 func running(s *subject) string {
 	st := s.got.State
 	switch {
@@ -219,17 +232,30 @@ func networks(s *subject) string {
 
 func engineSocket(s *subject) string {
 	for _, m := range s.got.Mounts {
-		if strings.HasSuffix(m.Source, ".sock") || strings.HasSuffix(m.Destination, ".sock") {
+		if isSocket(m) {
 			return "it can reach the socket of a container engine"
 		}
 	}
 	return ""
 }
 
+// isSocket tells whether a mount leads to a container engine.
+func isSocket(m container.MountPoint) bool {
+	return m.Type == mount.TypeBind && compose.ReachesEngine(m.Source) || strings.HasSuffix(m.Destination, ".sock")
+}
+
+// isSecret tells whether a mount is at the place of one of the two secret files. What
+// else is mounted among them is a mount like any other.
+func isSecret(m container.MountPoint) bool {
+	return m.Destination == secretPath(templates.SecretAPIKey) || m.Destination == secretPath(templates.SecretProxyToken)
+}
+
+func secretPath(name string) string { return templates.SecretsPath + "/" + name }
+
 // mounts allows the secret files, the launcher, and nothing else of the host.
 func mounts(s *subject) string {
 	for _, m := range s.got.Mounts {
-		if strings.HasPrefix(m.Destination, templates.SecretsPath+"/") || strings.HasSuffix(m.Source, ".sock") || strings.HasSuffix(m.Destination, ".sock") {
+		if isSecret(m) || isSocket(m) {
 			continue
 		}
 		launcher := func(v types.ServiceVolumeConfig) bool {
@@ -243,16 +269,21 @@ func mounts(s *subject) string {
 	return ""
 }
 
+// secretFiles wants the two secret files of the set-up in the proxy, and none elsewhere:
+// what the compose file says of them is its own word.
 func secretFiles(s *subject) string {
-	claimed := map[string]string{}
+	wanted := map[string]string{}
 	for _, c := range s.Service.Secrets {
-		claimed[templates.SecretsPath+"/"+c.Source] = s.Project.Secrets[c.Source].File
+		if c.Source != templates.SecretAPIKey && c.Source != templates.SecretProxyToken {
+			return "the file gives it " + c.Source + ", which is none of the set-up's two secrets"
+		}
+		wanted[secretPath(c.Source)] = filepath.Join(s.SecretsDir, c.Source)
 	}
 	for _, m := range s.got.Mounts {
-		if !strings.HasPrefix(m.Destination, templates.SecretsPath+"/") {
+		if !isSecret(m) {
 			continue
 		}
-		source, ok := claimed[m.Destination]
+		source, ok := wanted[m.Destination]
 		switch {
 		case !ok:
 			return "it holds a secret that the file does not name: " + m.Destination
@@ -261,9 +292,9 @@ func secretFiles(s *subject) string {
 		case m.Source != source:
 			return m.Destination + " comes from another file than the set-up's"
 		}
-		delete(claimed, m.Destination)
+		delete(wanted, m.Destination)
 	}
-	for name := range claimed {
+	for name := range wanted {
 		return name + " is not mounted"
 	}
 	return ""
@@ -278,12 +309,12 @@ func confined(s *subject) string {
 	if s.got.HostConfig.Privileged {
 		return ""
 	}
-	for _, p := range []string{"/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware"} {
+	for _, p := range compose.HiddenPaths {
 		if !slices.Contains(s.got.HostConfig.MaskedPaths, p) {
 			return "the kernel's " + p + " is not masked"
 		}
 	}
-	for _, p := range []string{"/proc/bus", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"} {
+	for _, p := range compose.KeptPaths {
 		if !slices.Contains(s.got.HostConfig.ReadonlyPaths, p) {
 			return "the kernel's " + p + " can be written to"
 		}
