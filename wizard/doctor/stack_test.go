@@ -149,6 +149,20 @@ func TestStoppedStackIsNotChecked(t *testing.T) {
 	}
 }
 
+// A file that includes others was not looked at as a whole: that is said.
+func TestIncludedFilesAreNotChecked(t *testing.T) {
+	s := newScene(t)
+	s.replace(s.composeFile(), "\nservices:", "\ninclude: [evil.yml]\n\nservices:")
+	s.write("work/docker-compose.cloudru-proxy.yml", s.text(s.composeFile()), 0o600)
+	s.write("work/.env", s.text(filepath.Join(s.Made.StackDir, ".env")), 0o600)
+	s.Made = nil
+	for _, r := range Examine(t.Context(), s.Host, Selection{Only: []string{"container-privileged"}}).Results {
+		if r.Outcome != NotChecked || len(r.Gaps) != 1 || !strings.Contains(r.Gaps[0].Why, "includes other files") {
+			t.Errorf("it is %s: %+v", r.Outcome, r.Gaps)
+		}
+	}
+}
+
 // A container that was made by hand is judged by the rules for a file.
 func TestContainerByHand(t *testing.T) {
 	b, err := os.ReadFile("testdata/by-hand-inspect.json")
