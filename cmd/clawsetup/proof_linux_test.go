@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/clawsetup/clawsetup/wizard/image/imagetest"
+	"github.com/clawsetup/clawsetup/wizard/proof"
 )
 
 // weakening takes one control out of the running stack, by a change of the rendered
@@ -82,7 +83,7 @@ var weakenings = []weakening{
 
 // elsewhere are proofs that a change of the compose file cannot break: other tests do.
 var elsewhere = map[string]string{
-	"S-03 image-digest": "TestProofOfTheImage", "S-01 running": "TestProofOfWhatEnds", "D-02 restarts": "TestProofOfWhatEnds", "D-02 answers": "TestProofOfWhatEnds",
+	"S-03 image-digest": "TestProofOfTheImage", "S-03 image-content": "TestProofOfTheContent", "S-01 running": "TestProofOfWhatEnds", "D-02 restarts": "TestProofOfWhatEnds", "D-02 answers": "TestProofOfWhatEnds",
 	"E-01 hardening-tried": "TestOpenEgress", "E-01 network-members": "TestProofOfStrangers", "I-02 one-proxy": "TestProofOfStrangers", "T-02 files-as-written": "TestProofOfTheFile",
 	"S-01 token-accepted": "TestProofOfTheToken", "S-01 token-wrong": "TestUnfitImages", "S-01 token-empty": "TestUnfitImages", "S-01 token-none": "TestUnfitImages",
 }
@@ -163,6 +164,41 @@ func TestProofOfTheImage(t *testing.T) {
 	a.weakened(strings.Replace(a.read("docker-compose.cloudru-proxy.yml"), pinned, a.image.Digest, 1))
 	if got := broken(a.status().Results); !slices.Contains(got, "S-03 image-digest (proxy)") {
 		t.Errorf("broken %q", got)
+	}
+}
+
+// TestProofOfTheContent: an engine that has another image under the pin than the one that
+// was looked at is told by status, and gets no stack from up. A set-up that does not say
+// which it was leaves that open.
+func TestProofOfTheContent(t *testing.T) {
+	a := newArena(t)
+	a.init()
+	a.up()
+	good := a.read("setup.yaml")
+	i := strings.Index(good, "  config_digest: sha256:")
+	if i < 0 {
+		t.Fatalf("the set-up does not say what was looked at:\n%s", good)
+	}
+	line, _, _ := strings.Cut(good[i:], "\n")
+	outcome := func() proof.Outcome {
+		results := a.status().Results
+		i := slices.IndexFunc(results, func(r proof.Result) bool { return r.Rule == "image-content" && r.Service == "proxy" })
+		if i < 0 {
+			t.Fatal("the image is not compared")
+		}
+		return results[i].Outcome
+	}
+	for now, want := range map[string]proof.Outcome{
+		line + "\n": proof.Held, "": proof.Unknown, "  config_digest: sha256:" + strings.Repeat("e", 64) + "\n": proof.Broken,
+	} {
+		check(t, os.WriteFile(a.config("setup.yaml"), []byte(strings.Replace(good, line+"\n", now, 1)), 0o600))
+		if got := outcome(); got != want {
+			t.Errorf("with %q it is %s, want %s", now, got, want)
+		}
+	}
+	check(t, os.WriteFile(a.config("setup.yaml"), []byte(strings.Replace(good, line, "  config_digest: sha256:"+strings.Repeat("e", 64), 1)), 0o600))
+	if out := a.must(1, "up", "--yes"); !strings.Contains(out, "not the one that was looked at") {
+		t.Errorf("up starts it: %s", out)
 	}
 }
 
