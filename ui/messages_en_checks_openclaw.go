@@ -22,6 +22,8 @@ var checksOpenClawEnglish = map[string]string{ //nolint:gosec // words about sec
 	"check.raw-output-log.why":          "The switch writes every prompt and answer into a log, word by word.",
 	"check.backend-registered":          "Our backend is the one that is used",
 	"check.backend-registered.why":      "Without it OpenClaw takes its own, which has tools and goes to the public API.",
+	"check.backend-ours":                "Our backend is what clawsetup wrote",
+	"check.backend-ours.why":            "Arguments, variables and switches give the engine its tools back, or send the token elsewhere, in more ways than a list can name.",
 	"check.backend-command":             "The engine is claude or codex by its path",
 	"check.backend-command.why":         "Whatever stands there is run with the operator's rights.",
 	"check.backend-arguments":           "The engine's arguments open nothing",

@@ -22,6 +22,8 @@ var checksOpenClawRussian = map[string]string{ //nolint:gosec // G101: words abo
 	"check.raw-output-log.why":          "Переключатель записывает каждый запрос и ответ дословно.",
 	"check.backend-registered":          "Используется наш бэкенд",
 	"check.backend-registered.why":      "Без него OpenClaw берёт свой — с инструментами и публичным API.",
+	"check.backend-ours":                "Наш бэкенд таков, каким его записал clawsetup",
+	"check.backend-ours.why":            "Аргументами, переменными и переключателями движку возвращают инструменты или отправляют токен в другое место — способов больше, чем вместит любой список.",
 	"check.backend-command":             "Движок — claude или codex по полному пути",
 	"check.backend-command.why":         "Что там написано, исполняется с правами оператора.",
 	"check.backend-arguments":           "Аргументы движка ничего не открывают",

@@ -3,6 +3,7 @@ package claude
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os/exec"
 	"reflect"
 	"runtime"
@@ -156,6 +157,37 @@ func TestQuoteSurvivesTheShell(t *testing.T) {
 	}
 	if want := "<" + strings.Join(argv, "><") + ">"; string(out) != want {
 		t.Errorf("sh made %q of %q", out, want)
+	}
+}
+
+// Options are read as Claude Code reads them, or a check believes what does not hold.
+func TestParseOptions(t *testing.T) {
+	own, rest := ParseOptions(append(Args("/s.json", false, true), "--resume", "{sessionId}"))
+	for _, o := range own {
+		if !o.Harmless {
+			t.Errorf("our own %s is not known", o.Name)
+		}
+	}
+	if len(own) != 14 || len(rest) > 0 {
+		t.Errorf("%d options and %q", len(own), rest)
+	}
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"a value that looks like an option": {[]string{"--model", "--tools", ""}, `[{--model [--tools] true}] [""]`},
+		"several":                           {[]string{"--tools", "", "Bash", "-p"}, `[{--tools [ Bash] true} {--print [] true}] []`},
+		"joined":                            {[]string{"--tools=", "x"}, `[{--tools [] true}] ["x"]`},
+		"the end":                           {[]string{"-p", "--", "--tools", ""}, `[{--print [] true}] ["--tools" ""]`},
+		"optional":                          {[]string{"-r", "-p", "--resume", "a", "b"}, `[{--resume [] true} {--print [] true} {--resume [a] true}] ["b"]`},
+		"another name":                      {[]string{"--disallowed-tools", "a"}, `[{--disallowedTools [a] true}] []`},
+		"not known":                         {[]string{"--add-dir", "/", "/etc", "--d=1", "-px"}, `[{--add-dir [/ /etc] false} {--d [1] false} {-px [] false}] []`},
+		"no value":                          {[]string{"-", "--settings"}, `[{--settings [] true}] ["-"]`},
+	} {
+		options, rest := ParseOptions(c.args)
+		if got := fmt.Sprintf("%v %q", options, rest); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
 	}
 }
 

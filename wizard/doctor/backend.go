@@ -22,11 +22,12 @@ func backendChecks() []Check {
 	tools := []Category{Elevation, ExcessPermission}
 	return []Check{
 		agentCheck("backend-registered", High, []string{"E-04", "S-02"}, backendRegistered, Tampering, Disclosure),
+		agentCheck("backend-ours", Critical, []string{"E-02", "T-03", "S-02"}, backendOurs, Tampering, Elevation, Exfiltration),
 		backendCheck("backend-command", Critical, t03, backendCommand, Elevation, Tampering, UnsafeShell, UnvalidatedInput),
 		backendCheck("backend-arguments", High, t03, backendArguments, Elevation, UnsafeShell, UnvalidatedInput),
 		backendCheck("backend-permissions", Critical, e02, backendPermissions, Elevation, ExcessPermission, UnsafeShell),
-		backendCheck("backend-tools-off", Critical, e02, lacks(toolsOff), tools...),
-		backendCheck("backend-no-mcp", High, e02, lacks(noMCP), Elevation, SupplyChain),
+		backendCheck("backend-tools-off", Critical, e02, lacks(fixed(toolsOff)), tools...),
+		backendCheck("backend-no-mcp", High, e02, lacksNoMCP, Elevation, SupplyChain),
 		backendCheck("backend-settings", Critical, []string{"S-02", "E-02"}, lacks(ownSettings), Spoofing, Elevation, IndirectInjection),
 		backendCheck("backend-resume", Critical, e02, backendResume, tools...),
 		agentCheck("base-url", Critical, []string{"S-02"}, backendAddress, Spoofing, Disclosure, Exfiltration, CredentialLeak),
@@ -103,7 +104,7 @@ func (h *Host) pluginDir(c *config) string {
 	return ""
 }
 
-func backendCheck(id string, severity Severity, controls []string, ask func(*answer, *config, backend), categories ...Category) Check {
+func backendCheck(id string, severity Severity, controls []string, ask func(*Host, *answer, *config, backend), categories ...Category) Check {
 	return agentCheck(id, severity, controls, func(ctx context.Context, h *Host, a *answer) {
 		aboutConfig(h, a, func(c *config) {
 			backends, err := h.backends(ctx, c)
@@ -112,7 +113,7 @@ func backendCheck(id string, severity Severity, controls []string, ask func(*ans
 			}
 			for _, b := range backends {
 				a.saw(b.file)
-				ask(a, c, b)
+				ask(h, a, c, b)
 			}
 		})
 	}, categories...)
@@ -166,136 +167,6 @@ func pluginLoads(h *Host, a *answer, c *config) {
 	}
 	if list := c.texts("plugins.allow"); len(list) > 0 && !slices.Contains(list, openclaw.BackendID) {
 		a.found(c.at("plugins", "allow"), "it does not allow clawsetup's plugin").repairedBy(c.set(append(list, openclaw.BackendID), "plugins", "allow"))
-	}
-}
-
-func backendCommand(a *answer, c *config, b backend) {
-	if err := claude.CheckCommand(textAt(b.config, "command")); err != nil {
-		a.found(b.at(c, "command"), "the command of backend %s: %s", text.Clean(b.name, 60), text.Clean(err.Error(), 150))
-	}
-}
-
-// arguments are the lists of arguments that a backend has.
-func (b backend) arguments() map[string][]string {
-	out := map[string][]string{}
-	for _, key := range []string{"args", "resumeArgs", "sessionArgs"} {
-		if _, has := b.config[key]; has {
-			out[key] = wordsAt(b.config, key)
-		}
-	}
-	return out
-}
-
-// eachArgument asks of every argument, in order.
-func (b backend) eachArgument(ask func(key, arg string)) {
-	lists := b.arguments()
-	for _, key := range slices.Sorted(maps.Keys(lists)) {
-		for _, arg := range lists[key] {
-			ask(key, arg)
-		}
-	}
-}
-
-// widening are options of Claude Code that open what the lock-down closes.
-var widening = []string{"--mcp-config", "--add-dir", "--allowedTools", "--allowed-tools", "--plugin-dir", "--agents", "--chrome", "--ide"}
-
-func backendArguments(a *answer, c *config, b backend) {
-	b.eachArgument(func(key, arg string) {
-		name, _, _ := strings.Cut(arg, "=")
-		switch err := openclaw.CheckArgument(arg); {
-		case openclaw.SkipsPermissions(arg) != "":
-		case err != nil:
-			a.found(b.at(c, key), "an argument of backend %s: %s", text.Clean(b.name, 60), text.Clean(err.Error(), 150))
-		case b.claude() && slices.Contains(widening, name):
-			a.found(b.at(c, key), "backend %s is started with %s", text.Clean(b.name, 60), name)
-		}
-	})
-}
-
-func backendPermissions(a *answer, c *config, b backend) {
-	b.eachArgument(func(key, arg string) {
-		if flag := openclaw.SkipsPermissions(arg); flag != "" {
-			a.found(b.at(c, key), "backend %s acts without asking: %s", text.Clean(b.name, 60), flag)
-		}
-	})
-}
-
-// lock is an option that a locked-down Claude Code is started with.
-type lock struct {
-	option, value, why string
-}
-
-// The lock-down of Claude Code, in the order of its arguments.
-var (
-	toolsOff    = []lock{{"--tools", "", "its tools are on"}}
-	noMCP       = []lock{{"--strict-mcp-config", "", "it takes MCP servers from any configuration that it finds"}, {"--disallowedTools", "mcp__*", "tools of MCP servers are not refused"}}
-	ownSettings = []lock{{"--setting-sources", "", "settings of the folder that it works in hold, its hooks and ANTHROPIC_BASE_URL too"}}
-)
-
-// in tells whether arguments hold the option with its value, as one word or as two. The
-// last one counts.
-func (l lock) in(args []string) bool {
-	held := false
-	for i, arg := range args {
-		name, value, joined := strings.Cut(arg, "=")
-		if name != l.option {
-			continue
-		}
-		if l.option == "--strict-mcp-config" {
-			return true
-		}
-		next := ""
-		if !joined && i+1 < len(args) {
-			next = args[i+1]
-		}
-		held = joined && value == l.value || !joined && i+1 < len(args) && next == l.value
-		if held && l.option == "--tools" && !joined && i+2 < len(args) && !strings.HasPrefix(args[i+2], "-") {
-			held = false // more values follow
-		}
-	}
-	return held
-}
-
-// lacks finds a backend that is started without some of the lock-down.
-func lacks(locks []lock) func(*answer, *config, backend) {
-	return func(a *answer, c *config, b backend) {
-		if !b.claude() {
-			return
-		}
-		for _, l := range locks {
-			if !l.in(wordsAt(b.config, "args")) {
-				a.found(b.at(c, "args"), "backend %s is started without %s: %s", text.Clean(b.name, 60), l, l.why)
-			}
-		}
-	}
-}
-
-// String is the option as it is written.
-func (l lock) String() string {
-	if l.option == "--strict-mcp-config" {
-		return l.option
-	}
-	return fmt.Sprintf("%s %q", l.option, l.value)
-}
-
-// backendResume: args and resumeArgs are two lists; a conversation that goes on must be
-// locked down as one that begins.
-func backendResume(a *answer, c *config, b backend) {
-	if !b.claude() {
-		return
-	}
-	resumes := textAt(b.config, "sessionMode") != "none"
-	args, again := wordsAt(b.config, "args"), wordsAt(b.config, "resumeArgs")
-	if _, has := b.config["resumeArgs"]; !has {
-		if resumes && !b.ours {
-			a.found(b.at(c, "resumeArgs"), "backend %s goes on with OpenClaw's own arguments", text.Clean(b.name, 60))
-		}
-		return
-	}
-	for _, l := range slices.Concat(toolsOff, noMCP, ownSettings) {
-		if l.in(args) && !l.in(again) {
-			a.found(b.at(c, "resumeArgs"), "backend %s goes on without %s: %s", text.Clean(b.name, 60), l, l.why)
-		}
 	}
 }
 
@@ -417,7 +288,7 @@ func foreignEnvironment(ctx context.Context, h *Host, a *answer) {
 }
 
 // backendClearEnv: what is not cleared is inherited from whoever started OpenClaw.
-func backendClearEnv(a *answer, c *config, b backend) {
+func backendClearEnv(_ *Host, a *answer, c *config, b backend) {
 	if !b.claude() {
 		return
 	}

@@ -78,8 +78,8 @@ func (h *Host) agents(a *answer) (agents, all []proc.Process) {
 func agentPermissions(_ context.Context, h *Host, a *answer) {
 	agents, _ := h.agents(a)
 	for _, p := range agents {
-		if i := slices.IndexFunc(p.Args, func(arg string) bool { return openclaw.SkipsPermissions(arg) != "" }); i >= 0 {
-			a.found(Location{PID: p.PID}, "it acts without asking: %s", openclaw.SkipsPermissions(p.Args[i]))
+		if flag := openclaw.SkipsPermissions(p.Args); flag != "" {
+			a.found(Location{PID: p.PID}, "it acts without asking: %s", flag)
 		}
 	}
 }

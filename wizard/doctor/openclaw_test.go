@@ -59,12 +59,15 @@ func without(option string) func([]any) []any {
 	return func(list []any) []any {
 		i := slices.Index(list, any(option))
 		n := 2
-		if option == "--strict-mcp-config" {
+		if option == "--strict-mcp-config" || option == "--disable-slash-commands" {
 			n = 1
 		}
 		return slices.Delete(list, i, i+n)
 	}
 }
+
+// whole is the comparison of our backend as a whole, which any change of it turns red.
+var whole = []string{"backend-ours"}
 
 const workspaceFile = ".openclaw/workspace/SOUL.md"
 
@@ -106,26 +109,34 @@ var openClawPairs = map[string]pair{
 		"gone":        func(s *scene) { s.must(os.Remove(filepath.Join(s.Made.AgentDir, openclaw.BackendID, "index.js"))) },
 		"another":     plugin("registerCliBackend", "registerSomething"),
 	}},
-	"backend-command": {bad: map[string]func(*scene){
+	"backend-ours": {bad: map[string]func(*scene){
+		"a live session": plugin(`"serialize": true`, `"serialize": true, "liveSession": "claude-stdio"`),
+		"the manifest": func(s *scene) {
+			s.replace(s.path(".openclaw/clawsetup/cloudru-claude/package.json"), "./index.js", "./x.js")
+		},
+		"no commands": argument("args", without("--disable-slash-commands")),
+		"its folder":  plugin(`/claude"`+"\n"+`  }`, `/evil"`+"\n"+`  }`),
+	}},
+	"backend-command": {with: whole, bad: map[string]func(*scene){
 		"plugin":   plugin(`/bin/claude"`, `/bin/claude; rm"`),
 		"relative": both(legacy, sets(ownBackend+"command", "claude")),
 		"another":  both(legacy, sets(ownBackend+"command", "/bin/sh")),
 	}},
-	"backend-arguments":   {bad: map[string]func(*scene){"opens": argument("args", more("--add-dir")), "metacharacters": argument("args", more("$(id)"))}},
-	"backend-permissions": {bad: map[string]func(*scene){"skips": argument("args", more("--dangerously-skip-permissions")), "later": argument("resumeArgs", more("--permission-mode=bypassPermissions"))}},
-	"backend-tools-off":   {bad: map[string]func(*scene){"on": argument("args", without("--tools"))}},
-	"backend-no-mcp":      {bad: map[string]func(*scene){"any": argument("args", without("--strict-mcp-config"))}},
-	"backend-settings":    {bad: map[string]func(*scene){"any": argument("args", without("--setting-sources"))}},
-	"backend-resume":      {bad: map[string]func(*scene){"tools": argument("resumeArgs", without("--tools"))}},
-	"base-url": {bad: map[string]func(*scene){
+	"backend-arguments":   {with: whole, bad: map[string]func(*scene){"opens": argument("args", more("--add-dir")), "metacharacters": argument("args", more("$(id)"))}},
+	"backend-permissions": {with: whole, bad: map[string]func(*scene){"skips": argument("args", more("--dangerously-skip-permissions")), "later": argument("resumeArgs", more("--permission-mode=bypassPermissions"))}},
+	"backend-tools-off":   {with: whole, bad: map[string]func(*scene){"on": argument("args", without("--tools"))}},
+	"backend-no-mcp":      {with: whole, bad: map[string]func(*scene){"any": argument("args", without("--strict-mcp-config"))}},
+	"backend-settings":    {with: whole, bad: map[string]func(*scene){"any": argument("args", without("--setting-sources"))}},
+	"backend-resume":      {with: whole, bad: map[string]func(*scene){"tools": argument("resumeArgs", without("--tools"))}},
+	"base-url": {with: whole, bad: map[string]func(*scene){
 		"elsewhere": sets("env.vars.ANTHROPIC_BASE_URL", "https://api.example.com"), "by name": sets("env.vars.ANTHROPIC_BASE_URL", "http://localhost:8082"),
 		"backend": both(legacy, sets(ownBackend+"env.ANTHROPIC_BASE_URL", "http://127.0.0.1:9999")), "another provider": sets("env.vars.CLAUDE_CODE_USE_BEDROCK", "1"),
 	}},
-	"foreign-environment": {bad: map[string]func(*scene){
+	"foreign-environment": {with: whole, bad: map[string]func(*scene){
 		"all": sets("env.vars.NODE_OPTIONS", "--require /tmp/x.js"), "backend": both(legacy, sets(ownBackend+"env.LD_PRELOAD", "/tmp/x.so")),
 		"shell": sets("env.shellEnv.enabled", true),
 	}},
-	"backend-clear-env": {bad: map[string]func(*scene){"nothing": both(legacy, sets(ownBackend+"clearEnv", []string{}))}},
+	"backend-clear-env": {with: whole, bad: map[string]func(*scene){"nothing": both(legacy, sets(ownBackend+"clearEnv", []string{}))}},
 	"provider-base-url": {bad: map[string]func(*scene){"elsewhere": sets("models.providers."+openclaw.BackendID+".baseUrl", "https://api.anthropic.com")}},
 	"utility-model":     {bad: map[string]func(*scene){"set": sets("agents.defaults.utilityModel", openclaw.BackendID+"/haiku"), "unset": sets("agents.defaults.utilityModel", nil)}},
 	"model-references":  {bad: map[string]func(*scene){"another": sets("agents.defaults.model.primary", "openai/gpt-5"), "heartbeat": sets("agents.defaults.heartbeat.model", "openai/gpt-5")}},

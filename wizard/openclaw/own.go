@@ -261,15 +261,18 @@ func arguments(v any, backend bool) error {
 	if err := words(v); err != nil {
 		return err
 	}
+	var args []string
 	for _, e := range v.([]any) {
-		arg := e.(string)
-		if flag := SkipsPermissions(arg); flag != "" {
-			return fmt.Errorf("%s skips permissions", flag)
-		}
-		check := CheckArgument
-		if !backend {
-			check = wordOrEmpty
-		}
+		args = append(args, e.(string))
+	}
+	if flag := SkipsPermissions(args); flag != "" {
+		return fmt.Errorf("%s skips permissions", flag)
+	}
+	check := CheckArgument
+	if !backend {
+		check = wordOrEmpty
+	}
+	for _, arg := range args {
 		if err := check(arg); err != nil {
 			return err
 		}
@@ -277,12 +280,24 @@ func arguments(v any, backend bool) error {
 	return nil
 }
 
-// SkipsPermissions is the part of an argument of Claude Code or codex that lets it act
-// without asking; empty for any other argument.
-func SkipsPermissions(arg string) string {
-	for _, flag := range []string{"dangerously", "bypassPermissions", "acceptEdits", "--full-auto", "--yolo"} {
-		if strings.Contains(arg, flag) {
-			return flag
+// SkipsPermissions is what among the arguments of Claude Code or codex lets it act without
+// asking; empty where nothing does. It is fit to be shown.
+func SkipsPermissions(args []string) string {
+	for i, arg := range args {
+		for _, flag := range []string{"dangerously", "bypassPermissions", "acceptEdits", "danger-full-access", "--full-auto", "--yolo", "--enable-auto-mode"} {
+			if strings.Contains(arg, flag) {
+				return flag
+			}
+		}
+		name, mode, joined := strings.Cut(arg, "=")
+		if name != "--permission-mode" {
+			continue
+		}
+		if !joined && i+1 < len(args) {
+			mode = args[i+1]
+		}
+		if !claude.Asks(mode) {
+			return name + " " + text.Clean(mode, 40)
 		}
 	}
 	return ""

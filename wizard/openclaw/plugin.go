@@ -34,6 +34,21 @@ func (p Params) backend() map[string]any {
 	return out
 }
 
+// Backend is what settings and plugin of p hold of Claude Code's command line, decoded as
+// from a file. Of p it depends on Contract, ClaudePath, ClaudeConfigDir, ClaudeSettings,
+// OneAnswer and Transcripts.
+func Backend(p Params) (map[string]any, error) {
+	b, err := json.Marshal(p.backend())
+	if err != nil {
+		return nil, fmt.Errorf("openclaw backend: %w", err)
+	}
+	var out map[string]any
+	if err := json.Unmarshal(b, &out); err != nil {
+		return nil, fmt.Errorf("openclaw backend: %w", err)
+	}
+	return out, nil
+}
+
 // pluginIndex is the plugin's program around its one datum, which is JSON and so
 // cannot end the statement it stands in. The hooks say that no tool is ever on:
 // what OpenClaw asks for a restricted run already holds for every run.
@@ -70,6 +85,21 @@ func PluginFiles(p Params) (map[string][]byte, error) {
 }
 
 func pluginFiles(p Params) (map[string][]byte, error) {
+	files, err := PluginManifests()
+	if err != nil {
+		return nil, err
+	}
+	config, err := indented(p.backend())
+	if err != nil {
+		return nil, fmt.Errorf("openclaw plugin: index.js: %w", err)
+	}
+	files["index.js"] = fmt.Appendf(nil, pluginIndex, config, BackendID)
+	return files, nil
+}
+
+// PluginManifests are the files of the plugin that lead OpenClaw to its program: file name
+// to content, the same for every set-up.
+func PluginManifests() (map[string][]byte, error) {
 	manifest := map[string]any{
 		"id": BackendID, "name": "Claude Code through the local cloud.ru proxy",
 		"description": "Claude Code with tools off, talking to the local cloud.ru proxy only",
@@ -92,11 +122,6 @@ func pluginFiles(p Params) (map[string][]byte, error) {
 		}
 		files[name] = append(b, '\n')
 	}
-	config, err := indented(p.backend())
-	if err != nil {
-		return nil, fmt.Errorf("openclaw plugin: index.js: %w", err)
-	}
-	files["index.js"] = fmt.Appendf(nil, pluginIndex, config, BackendID)
 	return files, nil
 }
 
