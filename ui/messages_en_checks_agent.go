@@ -21,6 +21,8 @@ var checksAgentEnglish = map[string]string{ //nolint:gosec // G101: words about 
 	"check.claude-allow-rules.why":       "A rule for every command, or for a program that runs others, is the same as no rule at all.",
 	"check.claude-project-mcp":           "A folder's MCP servers do not start unasked",
 	"check.claude-project-mcp.why":       "Whoever writes to a folder would choose the programs that are started in it.",
+	"check.claude-plugins":               "Claude Code runs no plugin that nobody chose",
+	"check.claude-plugins.why":           "A plugin brings hooks, commands and MCP servers along; one that a folder's own settings switch on was chosen by whoever writes to the folder.",
 	"check.claude-directories":           "Tools stay out of the home and settings folders",
 	"check.claude-directories.why":       "What lies in an additional folder, keys and settings included, can be read and sent away by any tool.",
 	"check.claude-environment":           "No variable weakens how Claude Code connects",

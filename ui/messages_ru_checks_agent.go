@@ -21,6 +21,8 @@ var checksAgentRussian = map[string]string{ //nolint:gosec // G101: words about 
 	"check.claude-allow-rules.why":       "Правило для любой команды или для программы, запускающей другие, равно отсутствию правил.",
 	"check.claude-project-mcp":           "MCP-серверы папки не запускаются без спроса",
 	"check.claude-project-mcp.why":       "Иначе запускаемые программы выбирает тот, кто может писать в папку.",
+	"check.claude-plugins":               "У Claude Code нет плагинов, которых никто не выбирал",
+	"check.claude-plugins.why":           "Плагин приносит перехватчики, команды и MCP-серверы; включённый настройками самой папки выбран тем, кто в неё пишет.",
 	"check.claude-directories":           "Инструментам закрыты домашняя папка и настройки",
 	"check.claude-directories.why":       "Всё, что лежит в добавленной папке, включая ключи и настройки, любой инструмент может прочитать и отправить.",
 	"check.claude-environment":           "Переменные не ослабляют соединений Claude Code",

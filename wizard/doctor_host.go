@@ -118,7 +118,7 @@ func (w *Wizard) doctorHost() (*doctor.Host, error) {
 func (w *Wizard) made(s Setup) *doctor.Made {
 	m := &doctor.Made{
 		ConfigDir: w.Paths.Config, StateDir: w.Paths.State, RuntimeDir: w.runtimeDir(), StackDir: s.StackDir(w.Paths), SetupFile: w.Paths.SetupFile(),
-		LockFile: w.acceptedFile(), Store: s.Store, Port: s.Port, KeyLabel: s.Key.Label, NoAgent: s.withoutAgent(), Contract: s.OpenClaw.Contract,
+		LockFile: w.acceptedFile(), Program: w.Executable, Store: s.Store, Port: s.Port, KeyLabel: s.Key.Label, NoAgent: s.withoutAgent(), Contract: s.OpenClaw.Contract,
 		Kept: s.OpenClaw.Kept, ClaudePath: s.Claude.Path, ClaudeSHA256: s.Claude.SHA256, RetentionDays: s.Claude.RetentionDays, TurnSeconds: turnSeconds,
 		Managed: s.Claude.Managed, Expected: s.expected(w.secretsDir(s)), EgressOpen: s.Egress.Open, ComposeName: composeName, EnvName: envName, Waivers: s.Waivers,
 		Secrets: func(ctx context.Context) (map[string]secrets.Secret, error) { return w.knownSecrets(ctx, s) },

@@ -25,6 +25,7 @@ func claudeSettingsChecks() []Check {
 		{ID: "claude-sandbox", Area: AreaClaude, Controls: []string{"E-02", "gap 21"}, Categories: tools, Severity: Medium, Fix: fixEdit, look: sandbox},
 		{ID: "claude-allow-rules", Area: AreaClaude, Controls: e02, Categories: []Category{Elevation, ExcessPermission, UnsafeShell}, Severity: High, Fix: fixEdit, look: allowRules},
 		{ID: "claude-project-mcp", Area: AreaClaude, Controls: []string{"E-02", "gap 15"}, Categories: []Category{Elevation, IndirectInjection, SupplyChain}, Severity: High, Fix: fixEdit, look: projectMCP},
+		{ID: "claude-plugins", Area: AreaClaude, Controls: []string{"gap 5", "E-02"}, Categories: []Category{Elevation, SupplyChain, IndirectInjection}, Severity: High, Fix: fixEdit, look: plugins},
 		{ID: "claude-directories", Area: AreaClaude, Controls: e02, Categories: []Category{Disclosure, Exfiltration, ExcessPermission}, Severity: Medium, Fix: fixEdit, look: directories},
 		{ID: "claude-environment", Area: AreaClaude, Controls: []string{"S-02", "S-04"}, Categories: []Category{Spoofing, Exfiltration, CredentialLeak}, Severity: High, Fix: fixEdit, look: weakEnvironment},
 		{ID: "claude-telemetry", Area: AreaClaude, Controls: []string{"I-03"}, Categories: []Category{Disclosure, Exfiltration}, Severity: Medium, Fix: fixEdit, look: telemetry},

@@ -63,43 +63,52 @@ func (h *Host) leadsTo(address string) (string, Severity) {
 // weakEnvironment: variables that let others read what is said, or run code.
 func weakEnvironment(_ context.Context, h *Host, a *answer) {
 	eachSettings(h, a, func(f settingsFile) {
-		weak(f.env, true, func(name, detail string, worst Severity) { a.found(f.at("env", name), detail).milder(worst) })
+		weak(f.env, true, true, func(name, detail string, worst Severity) { a.found(f.at("env", name), detail).milder(worst) })
 	})
 	// The launcher lets none of these through to the agent's Claude Code.
 	passed := h.Made == nil || h.Made.Contract == openclaw.Builtin
 	if passed {
 		a.saw("environment")
 	}
-	weak(h.Getenv, passed, func(name, detail string, worst Severity) {
+	weak(h.Getenv, false, passed, func(name, detail string, worst Severity) {
 		if passed || worst == High && !strings.HasSuffix(strings.ToLower(name), "_proxy") {
 			a.found(Location{Key: name}, detail).milder(worst).Fix = "unset " + name
 		}
 	})
 }
 
-// weak tells of the variables of one environment. Those of proxies count where they reach
-// Claude Code: it asks them for 127.0.0.1, too, unless it is told not to.
-func weak(env func(string) string, proxies bool, tell func(name, detail string, worst Severity)) {
+// weak tells of the variables of one environment: every one of loaders, each by a rule of
+// its own or by the last. Those of proxies count where they reach Claude Code: it asks
+// them for 127.0.0.1, too, unless it is told not to.
+func weak(env func(string) string, inFile, proxies bool, tell func(name, detail string, worst Severity)) {
+	told := []string{"NODE_TLS_REJECT_UNAUTHORIZED", "NODE_OPTIONS", "HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"}
 	if v := env("NODE_TLS_REJECT_UNAUTHORIZED"); v == "0" {
 		tell("NODE_TLS_REJECT_UNAUTHORIZED", "no certificate is looked at: anybody on the way reads and changes everything", High)
 	}
-	for _, name := range []string{"LD_PRELOAD", "LD_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES", "BASH_ENV"} {
-		if env(name) != "" {
-			tell(name, "code of somebody else is loaded into every program that is started", Medium)
-		}
-	}
 	if v := env("NODE_OPTIONS"); v != "" {
 		worst := Low
-		for _, option := range []string{"--require", "-r ", "--import", "--loader", "--experimental-loader", "--inspect", "--tls-", "--use-openssl-ca"} {
+		for _, option := range []string{"--require", "-r ", "-r=", "--import", "--loader", "--experimental-loader", "--inspect", "--tls-", "--use-openssl-ca"} {
 			if strings.Contains(v+" ", option) {
 				worst = High
 			}
 		}
 		tell("NODE_OPTIONS", "it changes how Claude Code and OpenClaw are run", worst)
 	}
-	for _, name := range []string{"NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSLKEYLOGFILE", "ANTHROPIC_CUSTOM_HEADERS"} {
-		if env(name) != "" {
+	for _, name := range loaders {
+		if env(name) == "" || slices.Contains(told, name) {
+			continue
+		}
+		switch {
+		case slices.Contains(usual, name):
+			if inFile {
+				tell(name, "it changes which program is run, or what it loads", Medium)
+			}
+		case trusting(name):
 			tell(name, "it changes whom Claude Code trusts, or what it tells of itself", Medium)
+		case inFile:
+			tell(name, "code of somebody else is run or loaded with every program that is started", High)
+		default:
+			tell(name, "code of somebody else is run or loaded with every program that is started", Medium)
 		}
 	}
 	exempt := env("NO_PROXY") + "," + env("no_proxy")
@@ -110,6 +119,14 @@ func weak(env func(string) string, proxies bool, tell func(name, detail string, 
 			tell(name, "NO_PROXY does not leave out 127.0.0.1: the token and every prompt go through this proxy", High)
 		}
 	}
+}
+
+// trusting tells whether one of loaders loads no code.
+func trusting(name string) bool {
+	return slices.Contains([]string{
+		"NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE", "ANTHROPIC_CUSTOM_HEADERS", "CLAUDE_CODE_EXTRA_BODY", "CLAUDE_CODE_CLIENT_CERT",
+		"CLAUDE_CODE_CERT_STORE", "IS_SANDBOX", "CLAUDE_CODE_MANAGED_SETTINGS_PATH",
+	}, name)
 }
 
 // quiet are the variables of our settings that keep Claude Code from telling others.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/clawsetup/clawsetup/wizard/claude"
 	"github.com/clawsetup/clawsetup/wizard/text"
@@ -134,6 +135,45 @@ func settingsOurs(_ context.Context, h *Host, a *answer) {
 	}
 	if err := claude.ValidateSettings(data); err != nil {
 		a.found(Location{Path: path}, text.Clean(err.Error(), 200))
+		return
+	}
+	h.settingsAsWritten(a, f)
+}
+
+// settingsAsWritten compares our file as a whole with what clawsetup writes: any other
+// helper, limit or model name in it was agreed to by nobody.
+func (h *Host) settingsAsWritten(a *answer, f settingsFile) {
+	m := h.Made
+	helper := m.command("token")
+	b, err := claude.Settings(claude.SettingsParams{
+		ProxyURL: h.proxyURL(), TokenHelper: helper, RetentionDays: max(m.RetentionDays, 1), TurnSeconds: h.turnSeconds(),
+	})
+	if err != nil {
+		a.cannot(f.path, err)
+		return
+	}
+	want, err := parseObject(b)
+	if err != nil {
+		a.cannot(f.path, err)
+		return
+	}
+	env, _ := f.values["env"].(map[string]any)
+	wantedEnv, _ := want["env"].(map[string]any)
+	var keys []string
+	for _, name := range differing(env, wantedEnv) {
+		keys = append(keys, "env."+name)
+	}
+	for _, key := range differing(f.values, want) {
+		if key != "env" {
+			keys = append(keys, key)
+		}
+	}
+	for _, key := range keys {
+		// Checks of their own tell of these.
+		if name := strings.TrimPrefix(key, "env."); name == "ANTHROPIC_BASE_URL" || name == "DISABLE_AUTOUPDATER" || slices.Contains(quiet, name) {
+			continue
+		}
+		a.found(Location{Path: f.path, Key: key}, "it is not what clawsetup writes")
 	}
 }
 
@@ -206,8 +246,25 @@ func managedSettings(_ context.Context, h *Host, a *answer) {
 		return // claude-settings-valid tells
 	}
 	all, _ := parseObject(want)
-	for _, key := range lacking(has, all, "") {
+	own := lacking(has, all, "")
+	for _, key := range own {
 		a.found(Location{Path: h.ManagedFile, Key: key}, "it does not hold any more what takes the tools away")
+	}
+	h.overruled(a, all, own)
+}
+
+// overruled finds what another of the administrator's files takes back.
+func (h *Host) overruled(a *answer, want map[string]any, own []string) {
+	s := h.claudeSettings()
+	for _, f := range s.files {
+		if f.level == levelManaged && f.err != nil && !f.broken {
+			a.cannot(f.path, f.err)
+		}
+	}
+	for _, key := range lacking(s.ruling().values, want, "") {
+		if f, ok := s.last(h.ManagedFile, strings.Split(key, ".")...); ok && !slices.Contains(own, key) {
+			a.found(Location{Path: f.path, Key: key}, "it overrules the settings that take tools from every Claude Code of this host").Fix = fixCommand(fixEdit, f.path)
+		}
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // helpers are keys whose value a shell runs.
-var helpers = []string{"apiKeyHelper", "awsAuthRefresh", "awsCredentialExport", "gcpAuthRefresh", "otelHeadersHelper"}
+var helpers = []string{"apiKeyHelper", "awsAuthRefresh", "awsCredentialExport", "gcpAuthRefresh", "otelHeadersHelper", "proxyAuthHelper", "processWrapper"}
 
 // keyHelper: the command is run by a shell, and what it prints is sent as the key. It may
 // hold a key itself, so that nothing of it is shown.
@@ -48,8 +48,10 @@ func firstWord(s string) string {
 func hooks(_ context.Context, h *Host, a *answer) {
 	s := h.claudeSettings()
 	off := s.commands("allowManagedHooksOnly") || s.commands("disableAllHooks")
+	// What one file of a user or project switches off another one may switch on again.
+	again := slices.ContainsFunc(s.files, func(f settingsFile) bool { return f.level != levelOurs && f.get("disableAllHooks") == false })
 	eachSettings(h, a, func(f settingsFile) {
-		if f.get("disableAllHooks") == true || off && f.level != levelManaged {
+		if f.get("disableAllHooks") == true && !again || off && f.level != levelManaged {
 			return
 		}
 		events, _ := f.get("hooks").(map[string]any)
@@ -93,7 +95,7 @@ func permissionBypass(_ context.Context, h *Host, a *answer) {
 	})
 }
 
-// sandbox: switched off, or with a way out.
+// sandbox: switched off, or with a way out. Keys of 2.1.330.
 func sandbox(_ context.Context, h *Host, a *answer) {
 	eachSettings(h, a, func(f settingsFile) {
 		for _, way := range []struct {
@@ -104,23 +106,74 @@ func sandbox(_ context.Context, h *Host, a *answer) {
 			{"enabled", false, "the sandbox for commands is switched off"},
 			{"allowUnsandboxedCommands", true, "commands may be run outside of the sandbox"},
 			{"enableWeakerNestedSandbox", true, "the sandbox is a weaker one"},
+			{"enableWeakerNetworkIsolation", true, "the sandbox holds the network less"},
+			{"allowAppleEvents", true, "the sandbox lets commands drive other programs"},
+			{"network.allowAllUnixSockets", true, "the sandbox lets commands talk to every service of this host, the container engine among them"},
+			{"filesystem.disabled", true, "the sandbox lets commands read and write every file of this user"},
 		} {
-			if f.get("sandbox", way.key) == way.value {
-				a.found(f.at("sandbox", way.key), way.detail)
+			if key := append([]string{"sandbox"}, strings.Split(way.key, ".")...); f.get(key...) == way.value {
+				a.found(f.at(key...), way.detail)
 			}
 		}
-		if f.get("sandbox", "network", "allowAllUnixSockets") == true {
-			a.found(f.at("sandbox", "network", "allowAllUnixSockets"), "the sandbox lets commands talk to every service of this host, the container engine among them")
-		}
+		h.sandboxHoles(a, f)
 	})
 }
 
+// engineSocket matches the socket of a container engine: whoever may talk to it is root.
+var engineSocket = text.Pattern(`(?i)(?:docker|podman|containerd|crio|buildkitd?)[^/]*\.sock$`)
+
+// sandboxHoles are lists of what is not held.
+func (h *Host) sandboxHoles(a *answer, f settingsFile) {
+	if list := f.texts("sandbox", "excludedCommands"); len(list) > 0 {
+		got := a.found(f.at("sandbox", "excludedCommands"), "%d commands are run outside of the sandbox", len(list))
+		if !slices.ContainsFunc(list, func(c string) bool { return broad("Bash("+c+")") || anyProgram().MatchString("Bash("+c+" *)") }) {
+			got.milder(Low)
+		}
+	}
+	if list := f.texts("sandbox", "network", "allowUnixSockets"); len(list) > 0 {
+		got := a.found(f.at("sandbox", "network", "allowUnixSockets"), "the sandbox lets commands talk to %d services of this host", len(list))
+		if !slices.ContainsFunc(list, func(s string) bool { return engineSocket().MatchString(s) || strings.ContainsAny(s, "*?") || s == "/" }) {
+			got.milder(Low)
+		}
+	}
+	if slices.Contains(f.texts("sandbox", "network", "allowedDomains"), "*") {
+		a.found(f.at("sandbox", "network", "allowedDomains"), "the sandbox lets commands talk to every host")
+	}
+	for _, dir := range f.texts("sandbox", "filesystem", "allowWrite") {
+		if where := h.resolve(strings.TrimRight(dir, "*")); h.precious(where) {
+			a.found(f.at("sandbox", "filesystem", "allowWrite"), "commands in the sandbox may write to %s, which holds, or is inside of, a folder with keys or settings", text.Clean(dir, 100))
+		}
+	}
+	if textAt(f.values, "sandbox", "ripgrep", "command") != "" {
+		a.found(f.at("sandbox", "ripgrep", "command"), "a program is named that is run outside of the sandbox")
+	}
+}
+
 // broadRule matches a rule that allows a tool that acts, or reads, whatever it is told;
-// anyProgram one that allows a program which itself runs anything.
+// anyProgram one that allows a program which itself runs anything, or one before which
+// stand only programs that run another.
 var (
-	broadRule  = text.Pattern(`(?i)^(?:\*|mcp__(?:[\w-]*__)?\*|(?:Bash|PowerShell|Write|Edit|MultiEdit|NotebookEdit|Read|WebFetch|Agent|Task|Skill)(?:\(\s*(?:[:*/~]|domain:\*)*\s*\))?)$`)
-	anyProgram = text.Pattern(`(?i)^(?:Bash|PowerShell)\(\s*(?:\S*/)?(?:sh|bash|zsh|dash|fish|env|sudo|su|doas|eval|exec|xargs|find|python[\d.]*|node|deno|bun|npx|perl|ruby|php|curl|wget|ssh|nc|ncat|socat|docker|podman|pwsh)(?:\s+-\w+)*(?:\s*:\*|\s+\*)\s*\)$`)
+	broadRule  = text.Pattern(`(?i)^(?:\*|mcp__(?:[\w-]*__)?\*|(?:Bash|PowerShell|Write|Edit|MultiEdit|NotebookEdit|Read|WebFetch|Agent|Task|Skill)(?:\((?:[:*/~\s]|domain:\*)*\))?)$`)
+	anyProgram = text.Pattern(`(?i)^(?:Bash|PowerShell)\(\s*(?:` + anyWrapper + `\s+)*(?:` + anyWrapper + `|["']?(?:\S*/)?(?:` + anyRunner + `)(?:\.exe)?["']?(?:\s+-[\w-]+)*)(?:\s*:\*|\s+\*)\s*\)$`)
 )
+
+const (
+	// anyWrapper is a program that runs the one which follows, with options and their words.
+	anyWrapper = `["']?(?:\S*/)?(?:sudo|doas|su|env|xargs|timeout|nice|nohup|setsid|stdbuf|ionice|chroot|unshare|nsenter|watch|time|strace|busybox|parallel|exec|command|eval|find)["']?` +
+		`(?:\s+(?:-\S+(?:\s+[\w./:{}-]+)?|\d+\w*|\w+=\S*))*`
+	// anyRunner are programs that run what they are told: shells, languages, what builds,
+	// installs, edits or debugs, clients of other hosts and of container engines.
+	anyRunner = `sh|bash|zsh|dash|ksh|fish|pwsh|powershell|cmd|python[\d.]*|node|nodejs|deno|bun|npx|bunx|perl|ruby|php|lua|tclsh|Rscript|java|osascript|` +
+		`npm|pnpm|yarn|uv|uvx|pip[\d.]*|pipx|make|gmake|ninja|cargo|go|gradle|mvn|git|awk|gawk|mawk|nawk|vi|vim|nvim|emacs|ed|less|gdb|lldb|script|expect|tmux|screen|` +
+		`curl|wget|ssh|scp|rsync|nc|ncat|socat|docker|podman|nerdctl|kubectl|systemd-run|crontab|at`
+)
+
+// broad tells whether a rule allows a tool, or all tools of a server, whatever it is told.
+func broad(rule string) bool {
+	rule = strings.TrimSpace(rule)
+	server, mcp := strings.CutPrefix(rule, "mcp__")
+	return broadRule().MatchString(rule) || mcp && server != "" && !strings.Contains(server, "__")
+}
 
 // allowRules: a rule is shown by its tool alone, for Claude Code writes down whole
 // commands, credentials in them included.
@@ -134,7 +187,7 @@ func allowRules(_ context.Context, h *Host, a *answer) {
 			for _, rule := range f.texts(key...) {
 				tool, _, _ := strings.Cut(rule, "(")
 				switch {
-				case broadRule().MatchString(strings.TrimSpace(rule)):
+				case broad(rule):
 					a.found(f.at(key...), "%s is allowed whatever it is told to do", text.Clean(tool, 60))
 				case anyProgram().MatchString(strings.TrimSpace(rule)):
 					a.found(f.at(key...), "%s is allowed with a program that runs anything it is told to", text.Clean(tool, 60))
@@ -160,6 +213,35 @@ func projectMCP(_ context.Context, h *Host, a *answer) {
 	})
 }
 
+// plugins: one brings hooks, commands and MCP servers along, and updates itself.
+func plugins(_ context.Context, h *Host, a *answer) {
+	eachSettings(h, a, func(f settingsFile) {
+		tell := func(key, detail string, n int) {
+			if n == 0 {
+				return
+			}
+			got := a.found(f.at(key), detail, n)
+			switch f.level {
+			case levelProject:
+			case levelManaged:
+				got.milder(Low)
+			default:
+				got.milder(Medium)
+			}
+		}
+		on := 0
+		enabled, _ := f.get("enabledPlugins").(map[string]any)
+		for _, v := range enabled {
+			if v != false && v != nil {
+				on++
+			}
+		}
+		tell("enabledPlugins", "%d plugins are switched on: their hooks and servers run", on)
+		places, _ := f.get("extraKnownMarketplaces").(map[string]any)
+		tell("extraKnownMarketplaces", "%d places are named that plugins come from", len(places))
+	})
+}
+
 // directories: what lies in an additional folder can be read, and written, by every tool.
 func directories(_ context.Context, h *Host, a *answer) {
 	eachSettings(h, a, func(f settingsFile) {
@@ -167,11 +249,16 @@ func directories(_ context.Context, h *Host, a *answer) {
 			switch where := h.resolve(dir); {
 			case within(h.Home, where):
 				a.found(f.at("permissions", "additionalDirectories"), "%s holds the home folder", text.Clean(dir, 100))
-			case slices.ContainsFunc(h.guarded(), func(g string) bool { return within(g, where) || within(where, g) }):
+			case h.precious(where):
 				a.found(f.at("permissions", "additionalDirectories"), "%s holds, or is inside of, a folder with keys or settings", text.Clean(dir, 100))
 			}
 		}
 	})
+}
+
+// precious tells whether a folder holds the home or a guarded folder, or is inside of one.
+func (h *Host) precious(where string) bool {
+	return within(h.Home, where) || slices.ContainsFunc(h.guarded(), func(g string) bool { return within(g, where) || within(where, g) })
 }
 
 // guarded are folders that no tool has to get into.

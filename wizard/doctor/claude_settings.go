@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/clawsetup/clawsetup/wizard/openclaw"
 )
 
 // level is whom a settings file of Claude Code speaks for.
@@ -55,15 +58,27 @@ func (h *Host) claudeSettings() *claudeSettings {
 			s.add(h, levelUser, filepath.Join(dir, "settings.json"))
 		}
 		// In the home folder these are the user's own, which are there already.
-		for _, name := range []string{"settings.json", "settings.local.json"} {
-			s.add(h, levelProject, filepath.Join(h.Work, ".claude", name))
+		for _, dir := range slices.Concat([]string{h.Work}, h.unlocked()) {
+			for _, name := range []string{"settings.json", "settings.local.json"} {
+				s.add(h, levelProject, filepath.Join(dir, ".claude", name))
+			}
 		}
 		return s, nil
 	})
 	return out
 }
 
-// managed adds the files of the host's administrator.
+// unlocked are the workspaces of agents whose Claude Code takes settings from the folder
+// that it works in: ours is told not to, except where its arguments are OpenClaw's.
+func (h *Host) unlocked() []string {
+	if h.Made != nil && !h.Made.NoAgent && h.Made.Contract != openclaw.Builtin {
+		return nil
+	}
+	c, _ := h.config()
+	return h.workspaces(c)
+}
+
+// managed adds the files of the host's administrator, in the order in which they are read.
 func (s *claudeSettings) managed(h *Host) {
 	if h.ManagedFile == "" {
 		return
@@ -75,7 +90,7 @@ func (s *claudeSettings) managed(h *Host) {
 		s.gaps = append(s.gaps, Gap{Where: dir, Why: reason(err)})
 	}
 	for _, name := range names {
-		if strings.HasSuffix(name, ".json") {
+		if strings.HasSuffix(name, ".json") && !strings.HasPrefix(name, ".") {
 			s.add(h, levelManaged, filepath.Join(dir, name))
 		}
 	}
@@ -171,12 +186,55 @@ func (s *claudeSettings) ours() (settingsFile, bool) {
 	return settingsFile{}, false
 }
 
-// commands tells whether the administrator's settings switch something on for everybody.
+// ruling is what the administrator's files come to, as Claude Code 2.1.330 reads them: one
+// after the other, managed-settings.json first and the rest by name. A later value goes
+// before an earlier one; lists are joined.
+func (s *claudeSettings) ruling() settingsFile {
+	out := settingsFile{level: levelManaged, values: map[string]any{}}
+	for _, f := range s.files {
+		if f.level == levelManaged && f.err == nil {
+			out.values = joined(out.values, f.values)
+		}
+	}
+	return out
+}
+
+// joined is under with over laid on it; neither is changed.
+func joined(under, over map[string]any) map[string]any {
+	out := maps.Clone(under)
+	for key, v := range over {
+		switch v := v.(type) {
+		case map[string]any:
+			m, _ := out[key].(map[string]any)
+			if m == nil {
+				m = map[string]any{}
+			}
+			out[key] = joined(m, v)
+		case []any:
+			list, _ := out[key].([]any)
+			out[key] = slices.Concat([]any{}, list, v)
+		default:
+			out[key] = v
+		}
+	}
+	return out
+}
+
+// commands tells whether the administrator's settings, all together, switch something on
+// for everybody.
 func (s *claudeSettings) commands(key ...string) bool {
-	return slices.ContainsFunc(s.files, func(f settingsFile) bool {
-		v := f.get(key...)
-		return f.level == levelManaged && (v == true || v == "disable")
-	})
+	v := s.ruling().get(key...)
+	return v == true || v == "disable"
+}
+
+// last is the administrator's file, ours aside, that says something about a key last.
+func (s *claudeSettings) last(own string, key ...string) (settingsFile, bool) {
+	for _, f := range slices.Backward(s.files) {
+		if f.level == levelManaged && f.err == nil && f.path != own && f.get(key...) != nil {
+			return f, true
+		}
+	}
+	return settingsFile{}, false
 }
 
 // get is the value of a key, nil when it is not set.

@@ -63,6 +63,8 @@ type Made struct {
 	// its files.
 	ConfigDir, StateDir, RuntimeDir, StackDir string
 	SetupFile, LockFile                       string
+	// Program is the clawsetup that Claude Code and OpenClaw ask for secrets.
+	Program string
 	// Store is where the secrets are: keyring or docker.
 	Store secrets.Kind
 	// Port is the proxy's on 127.0.0.1.
@@ -106,6 +108,11 @@ type Made struct {
 	Drift func(context.Context) ([]Drift, error)
 	// Journal verifies the record of changes.
 	Journal func(context.Context) (Journal, error)
+}
+
+// command is how another program runs a command of clawsetup's, as argv.
+func (m *Made) command(name string) []string {
+	return []string{m.Program, name, "--setup", m.SetupFile}
 }
 
 // Relaxed is a control that was given up.

@@ -94,7 +94,7 @@ func (s *scene) made() *Made {
 	agent := s.path(".openclaw/clawsetup")
 	return &Made{
 		ConfigDir: s.path(".config/clawsetup"), StateDir: s.path(".local/state/clawsetup"), RuntimeDir: s.path("run/clawsetup"), StackDir: s.path(".config/clawsetup"),
-		SetupFile: s.path(".config/clawsetup/setup.yaml"), LockFile: s.path(".config/clawsetup/accepted.json"), Store: secrets.KindKeyring, Port: 8082,
+		SetupFile: s.path(".config/clawsetup/setup.yaml"), LockFile: s.path(".config/clawsetup/accepted.json"), Program: "/usr/bin/clawsetup", Store: secrets.KindKeyring, Port: 8082,
 		KeyAdded: sceneTime.AddDate(0, 0, -10), KeyLabel: "gateway", Contract: openclaw.Plugin, Parts: openclaw.Parts(),
 		AgentDir: agent, ClaudeDir: filepath.Join(agent, "claude"), ClaudeSettings: filepath.Join(agent, "claude", "settings.json"),
 		ClaudePath: s.path("bin/claude"), RetentionDays: 7, TurnSeconds: 600, ComposeName: "docker-compose.cloudru-proxy.yml", EnvName: ".env",
