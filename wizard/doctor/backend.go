@@ -290,6 +290,7 @@ func foreignEnvironment(ctx context.Context, h *Host, a *answer) {
 				f.repairedBy(Repair{In: c.path, Key: v.path, Remove: true})
 			}
 		})
+		throughProxy(a, c)
 		if c.get("env.shellEnv.enabled") == true {
 			path := []string{"env", "shellEnv", "enabled"}
 			h.chosen(a.found(c.at(path...), "the profile of a login shell brings the operator's own variables along, credentials too"), "", path...).repairedBy(c.set(false, path...))

@@ -135,6 +135,9 @@ func secretProviders(h *Host, a *answer, c *config) {
 		}
 		if textAt(providers[name], "source") == "exec" {
 			h.providerCommand(a, c, name, textAt(providers[name], "command"))
+			if m, ok := providers[name].(map[string]any); ok && name == openclaw.SecretProvider {
+				h.providerOurs(a, c, m)
+			}
 		} else if name == openclaw.SecretProvider {
 			a.found(c.at(at...), "it is not clawsetup's provider of secrets")
 		}
@@ -161,13 +164,44 @@ func (h *Host) providerCommand(a *answer, c *config, name, path string) {
 	}
 }
 
+// providerOurs compares what our provider is given with what clawsetup writes: the secrets
+// go to whoever answers.
+func (h *Host) providerOurs(a *answer, c *config, has map[string]any) {
+	if h.Made == nil || h.Made.NoAgent || !h.ownProgram(textAt(has, "command")) {
+		return
+	}
+	argv := h.Made.command("secrets")
+	if textAt(has, "command") == h.secretLauncher() {
+		argv = []string{h.secretLauncher()}
+	}
+	want, err := openclaw.SecretProviderFor(argv)
+	if err != nil {
+		a.cannot(c.path, err)
+		return
+	}
+	for _, key := range differing(has, want) {
+		if key == "allowInsecurePath" || key == "allowSymlinkCommand" {
+			continue // told already
+		}
+		f := a.found(c.at("secrets", "providers", openclaw.SecretProvider, key), "it is not what clawsetup writes")
+		if v, ok := want[key]; ok {
+			f.repairedBy(c.set(v, "secrets", "providers", openclaw.SecretProvider, key))
+		} else {
+			f.repairedBy(Repair{In: c.path, Key: []string{"secrets", "providers", openclaw.SecretProvider, key}, Remove: true})
+		}
+	}
+}
+
+// secretLauncher is our script before clawsetup, where OpenClaw would refuse the program
+// itself.
+func (h *Host) secretLauncher() string { return filepath.Join(h.Made.AgentDir, "secrets") }
+
 // ownProgram tells whether a command is clawsetup's, or our script before it.
 func (h *Host) ownProgram(path string) bool {
-	if h.Made != nil && filepath.Dir(path) == h.Made.AgentDir {
-		return true
+	if h.Made != nil {
+		return path == h.Made.Program || path == h.secretLauncher()
 	}
-	name := strings.TrimSuffix(strings.ToLower(filepath.Base(path)), ".exe")
-	return name == "clawsetup" || h.Made == nil && strings.HasPrefix(name, "clawsetup")
+	return strings.HasPrefix(strings.ToLower(filepath.Base(path)), "clawsetup")
 }
 
 // modelChecks ask where prompts go that do not pass Claude Code.
@@ -230,7 +264,8 @@ func utilityModel(ctx context.Context, h *Host, a *answer) {
 // utilityRelease is the first release that was seen to have agents.defaults.utilityModel.
 const utilityRelease = 202607
 
-// modelReferences: a model of another provider than our backend's is asked directly.
+// modelReferences: a model of another provider than our backend's is asked directly, and
+// one of ours that another runtime answers for is asked past Claude Code.
 func modelReferences(ctx context.Context, h *Host, a *answer) {
 	aboutConfig(h, a, func(c *config) {
 		ours := []string{openclaw.BackendID} // one that is not registered goes nowhere
@@ -238,6 +273,8 @@ func modelReferences(ctx context.Context, h *Host, a *answer) {
 		for _, b := range backends {
 			ours = append(ours, b.name)
 		}
+		// The plugin stands in the place of OpenClaw's own backend, which has tools.
+		builtin := h.Made == nil || h.Made.NoAgent || h.Made.Contract != openclaw.Plugin
 		if h.contract(ctx, c) == openclaw.Legacy {
 			ours = append(ours, "claude-cli")
 		}
@@ -245,15 +282,43 @@ func modelReferences(ctx context.Context, h *Host, a *answer) {
 			a.saw(c.path)
 			provider, _, _ := strings.Cut(r.value, "/")
 			runtime := textAt(c.object("agents.defaults.models")[r.value], "agentRuntime", "id")
-			if slices.Contains(ours, provider) || runtime == "claude-cli" || fromEnvironment(r.value) {
+			if slices.Contains(ours, provider) || builtin && runtime == "claude-cli" || fromEnvironment(r.value) {
 				continue
 			}
 			h.chosen(a.found(c.at(r.path...), "the model %s is asked past Claude Code", text.Clean(r.value, 80)), "", r.path...)
 		}
+		for _, r := range c.runtimes() {
+			if !slices.Contains(ours, r.value) && r.value != "auto" && (!builtin || r.value != "claude-cli") {
+				h.chosen(a.found(c.at(r.path...), "the runtime %s answers for a model, past Claude Code as clawsetup starts it", text.Clean(r.value, 60)), "", r.path...)
+			}
+		}
 	})
 }
 
-// references are the models that agents are answered by.
+// runtimes are those that single models are given.
+func (c *config) runtimes() []leaf {
+	var out []leaf
+	for _, agent := range c.eachAgent() {
+		models, _ := lookAt(agent.config, "models").(map[string]any)
+		for _, name := range slices.Sorted(maps.Keys(models)) {
+			if id := textAt(models[name], "agentRuntime", "id"); id != "" {
+				out = append(out, leaf{append(slices.Clone(agent.path), "models", name, "agentRuntime", "id"), id})
+			}
+		}
+	}
+	return out
+}
+
+// modelKeys are the keys of the defaults, and some of them of single agents, that name a
+// model in the schemas of 2026.7.35 and 2026.9.6. utilityModel of the defaults has a check
+// of its own.
+var modelKeys = []string{
+	"model", "utilityModel", "decisionModel", "imageModel", "imageGenerationModel", "videoGenerationModel", "musicGenerationModel", "voiceModel", "pdfModel",
+	"mediaModels.image", "mediaModels.video", "mediaModels.music", "compaction.model", "compaction.memoryFlush.model", "heartbeat.model", "subagents.model",
+	"tts.summaryModel",
+}
+
+// references are the models that something is answered by.
 func (c *config) references() []leaf {
 	var out []leaf
 	add := func(v any, path ...string) {
@@ -274,16 +339,18 @@ func (c *config) references() []leaf {
 			}
 		}
 	}
-	for _, key := range []string{"model", "heartbeat.model", "subagents.model"} {
-		add(c.get("agents.defaults."+key), strings.Split("agents.defaults."+key, ".")...)
+	for _, agent := range c.eachAgent() {
+		for _, dotted := range modelKeys {
+			if key := strings.Split(dotted, "."); dotted != "utilityModel" || agent.path[1] != "defaults" {
+				add(lookAt(agent.config, key...), append(slices.Clone(agent.path), key...)...)
+			}
+		}
 	}
-	entries := c.object("agents.entries")
-	for _, name := range slices.Sorted(maps.Keys(entries)) {
-		add(lookAt(entries[name], "model"), "agents", "entries", name, "model")
-	}
-	list, _ := c.get("agents.list").([]any)
-	for _, e := range list {
-		add(lookAt(e, "model"), "agents", "list")
+	add(c.get("hooks.gmail.model"), "hooks", "gmail", "model")
+	add(c.get("tools.exec.reviewer.model"), "tools", "exec", "reviewer", "model")
+	mappings, _ := c.get("hooks.mappings").([]any)
+	for i, m := range mappings {
+		add(lookAt(m, "model"), "hooks", "mappings", fmt.Sprint(i), "model")
 	}
 	channels := c.object("channels.modelByChannel")
 	for _, name := range slices.Sorted(maps.Keys(channels)) {

@@ -24,7 +24,7 @@ func dataChecks() []Check {
 		data("transcripts-amount", Low, "clawsetup session-purge --older-than 30d", i03, transcriptsAmount, Disclosure, Denial),
 		data("transcripts-private", High, "chmod -R go-rwx {path}", i03, private(transcriptFolders), Disclosure, Exfiltration),
 		data("openclaw-sessions-private", High, "chmod -R go-rwx {path}", i03, private(sessionFolders), Disclosure, CrossAgent),
-		data("openclaw-logs-private", Medium, "chmod -R go-rwx {path}", []string{"I-03", "R-01"}, private(logFolders), Disclosure),
+		data("openclaw-logs-private", Medium, "chmod -R go-rwx {path}", []string{"I-03", "R-01"}, logsPrivate, Disclosure),
 		data("temporary-files", Medium, "rm -r {path}", []string{"gap 20"}, temporaryFiles, Disclosure, Tampering),
 		data("config-backups", High, "rm {path}", []string{"I-02", "I-03"}, configBackups, Disclosure, CredentialLeak),
 	}
@@ -62,6 +62,31 @@ func sessionFolders(h *Host) []string {
 
 func logFolders(h *Host) []string {
 	return []string{filepath.Join(h.openClawDir(), "logs"), filepath.Join(h.temporary(), "openclaw")}
+}
+
+// logsPrivate looks at the folders of logs, and at the file that the configuration names
+// instead.
+func logsPrivate(ctx context.Context, h *Host, a *answer) {
+	private(logFolders)(ctx, h, a)
+	aboutConfig(h, a, func(c *config) {
+		name := c.text("logging.file")
+		if name == "" || h.OS == "windows" {
+			return
+		}
+		path := h.expand(name, h.openClawDir())
+		a.saw(path)
+		dir := filepath.Dir(path)
+		folder, errFolder := os.Stat(dir)
+		file, errFile := os.Lstat(path)
+		switch {
+		case h.closed(dir):
+		case errFolder == nil && folder.Mode().Perm()&0o022 != 0:
+			a.found(c.at("logging", "file"), "other users may put a file or a link in the place of the log")
+		case errFile == nil && file.Mode().IsRegular() && h.private(file.Mode()):
+		default:
+			a.found(c.at("logging", "file"), "other users may look into the folder of the log")
+		}
+	})
 }
 
 // temporary is the folder of temporary files.

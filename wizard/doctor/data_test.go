@@ -60,7 +60,12 @@ var dataPairs = map[string]pair{
 		}},
 		with: []string{"openclaw-folder-private"},
 	},
-	"openclaw-logs-private": {good: func(s *scene) { s.write("tmp/openclaw/openclaw.log", "x", 0o600) }, bad: map[string]func(*scene){"readable": opened("tmp/openclaw/openclaw.log", 0o644)}},
+	"openclaw-logs-private": {good: func(s *scene) { s.write("tmp/openclaw/openclaw.log", "x", 0o600) }, bad: map[string]func(*scene){"readable": opened("tmp/openclaw/openclaw.log", 0o644), "for everybody": sets("logging.file", "/tmp/openclaw-of-nobody.log"),
+		"looked into": func(s *scene) {
+			s.must(os.Mkdir(s.path("logs"), 0o755))
+			s.must(os.Chmod(s.home, 0o755))
+			s.config("logging.file", "~/logs/x.log")
+		}}},
 	"temporary-files": {good: func(s *scene) { s.write("tmp/claude-mcp.json", "{}", 0o600) }, bad: map[string]func(*scene){
 		"readable": func(s *scene) { s.must(os.Chmod(s.path("tmp/claude-mcp.json"), 0o644)) },
 		"left behind": func(s *scene) {

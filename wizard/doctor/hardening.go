@@ -35,7 +35,7 @@ func gatewayKeys() []hardened {
 	const part = openclaw.PartGateway
 	return []hardened{
 		{Check: agent("gateway-bind", High, s01, Spoofing, Disclosure), part: part, keys: []string{"gateway.bind"}},
-		{Check: agent("gateway-auth", Critical, s01, Spoofing, Elevation), part: part, keys: []string{"gateway.auth.mode", "gateway.auth.allowTailscale"}},
+		{Check: agent("gateway-auth", Critical, s01, Spoofing, Elevation), part: part, keys: []string{"gateway.auth.mode", "gateway.auth.allowTailscale"}, also: proxiesTrusted},
 		{Check: agent("gateway-token", High, []string{"S-01", "I-02"}, Spoofing, CredentialLeak), part: part, keys: []string{"gateway.auth.token"}, also: gatewayToken},
 		{Check: agent("gateway-rate-limit", Medium, s01, Spoofing, Denial), part: part, keys: []string{"gateway.auth.rateLimit"}},
 		{Check: agent("gateway-tailscale", High, s01, Spoofing, Disclosure), part: part, keys: []string{"gateway.tailscale"}},
@@ -43,9 +43,9 @@ func gatewayKeys() []hardened {
 		{Check: agent("gateway-nodes", High, []string{"E-02"}, Elevation, UnsafeShell), part: part, keys: []string{"gateway.nodes", "gateway.terminal"}, also: nodeCommands},
 		{Check: agent("discovery-mdns", Low, []string{"S-01"}, Disclosure), part: part, keys: []string{"discovery.mdns"}, unset: []string{"discovery.mdns.mode"}},
 		{Check: agent("hooks-on", High, []string{"E-02", "gap 16"}, Elevation, IndirectInjection), part: part, keys: []string{"hooks.enabled"}},
-		{Check: agent("cron-on", Medium, []string{"E-02", "gap 20"}, Denial, CostAbuse), part: part, keys: []string{"cron.enabled"}, unset: []string{"cron.enabled"}},
+		{Check: agent("cron-on", Medium, []string{"E-02", "gap 20"}, Denial, CostAbuse), part: part, keys: []string{"cron.enabled"}, unset: []string{"cron.enabled"}, also: cronWebhook},
 		{Check: agent("openclaw-updates", Low, []string{"S-03"}, Tampering, SupplyChain), part: part, keys: []string{"update"}},
-		{Check: agent("openclaw-telemetry", Low, []string{"S-02"}, Disclosure, Exfiltration), part: part, keys: []string{"telemetry"}},
+		{Check: agent("openclaw-telemetry", Low, []string{"S-02"}, Disclosure, Exfiltration), part: part, keys: []string{"telemetry"}, also: collectors},
 		{Check: agent("hardening-gateway", Low, s01, Spoofing), part: part},
 	}
 }
@@ -54,12 +54,12 @@ func toolKeys() []hardened {
 	const part = openclaw.PartTools
 	e02 := []string{"E-02"}
 	return []hardened{
-		{Check: agent("tools-profile", High, e02, Elevation, ExcessPermission), part: part, keys: []string{"tools.profile"}, unset: []string{"tools.profile"}, also: alsoAllowed},
+		{Check: agent("tools-profile", High, e02, Elevation, ExcessPermission), part: part, keys: []string{"tools.profile"}, unset: []string{"tools.profile"}, also: toolsBeside},
 		{Check: agent("tools-denied", Medium, e02, Elevation, ExcessPermission), part: part, keys: []string{"tools.deny"}, unset: []string{"tools.deny"}},
 		{Check: agent("tools-exec", High, e02, Elevation, UnsafeShell), part: part, keys: []string{"tools.exec"}, unset: []string{"tools.exec.mode", "tools.exec.security"}},
 		{Check: agent("tools-elevated", High, e02, Elevation, ExcessPermission), part: part, keys: []string{"tools.elevated", "agents.defaults.elevatedDefault"}},
 		{Check: agent("tools-filesystem", Medium, e02, Elevation, Exfiltration), part: part, keys: []string{"tools.fs"}, unset: []string{"tools.fs.workspaceOnly"}},
-		{Check: agent("subagents-bounded", Medium, []string{"gap 20", "D-03"}, Denial, CostAbuse), part: part, keys: []string{"agents.defaults.subagents"}},
+		{Check: agent("subagents-bounded", Medium, []string{"gap 20", "D-03"}, Denial, CostAbuse), part: part, keys: []string{"agents.defaults.subagents"}, also: anySubagent},
 		{Check: agent("hardening-tools", Medium, e02, Elevation, ExcessPermission), part: part},
 	}
 }
@@ -233,28 +233,6 @@ func nodeCommands(h *Host, a *answer, c *config) {
 			f := a.found(c.at(path...), "it lets the agent run commands on paired devices: %s", strings.Join(list, ", "))
 			h.chosen(f, openclaw.PartGateway, path...).repairedBy(Repair{In: c.path, Key: path, Remove: true})
 		}
-	}
-}
-
-// alsoAllowed: tools that come on top of the profile.
-func alsoAllowed(h *Host, a *answer, c *config) {
-	tell := func(list []string, fixable bool, path ...string) {
-		if len(list) == 0 {
-			return
-		}
-		f := h.chosen(a.found(c.at(path...), "it adds tools to the profile: %s", strings.Join(list, ", ")), openclaw.PartTools, path...)
-		if fixable {
-			f.repairedBy(Repair{In: c.path, Key: path, Remove: true})
-		}
-	}
-	tell(c.texts("tools.alsoAllow"), true, "tools", "alsoAllow")
-	entries := c.object("agents.entries")
-	for _, name := range slices.Sorted(maps.Keys(entries)) {
-		tell(wordsAt(entries[name], "tools", "alsoAllow"), true, "agents", "entries", name, "tools", "alsoAllow")
-	}
-	list, _ := c.get("agents.list").([]any)
-	for _, e := range list {
-		tell(wordsAt(e, "tools", "alsoAllow"), false, "agents", "list")
 	}
 }
 

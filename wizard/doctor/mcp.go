@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -36,6 +37,8 @@ func mcpChecks() []Check {
 		files,
 		mcp("mcp-relative-command", High, g16, relativeCommand, Elevation, UnsafeShell, UnvalidatedInput),
 		mcp("mcp-shell", High, g16, throughShell, Elevation, UnsafeShell),
+		mcp("mcp-privileged", High, []string{"gap 16", "E-01"}, privileged, Elevation, ExcessPermission),
+		mcp("mcp-environment", High, []string{"gap 15", "gap 16"}, serverLoaders, Elevation, UnsafeShell, Tampering),
 		mcp("mcp-unpinned", Medium, []string{"gap 16", "gap 24"}, unpinned, Tampering, SupplyChain),
 		mcp("mcp-secrets", High, []string{"gap 15", "I-02"}, serverSecrets, Disclosure, CredentialLeak),
 		mcp("mcp-plain-http", High, g15, plainHTTP, Disclosure, Exfiltration),
@@ -207,8 +210,100 @@ func relativeCommand(a *answer, s server) {
 }
 
 func throughShell(a *answer, s server) {
-	if s.command != "" && (slices.Contains(shells, program(s.command)) || strings.ContainsAny(s.command, "|&;<>$`")) {
+	name := program(s.command)
+	switch {
+	case s.command == "":
+	case slices.Contains(shells, name), strings.ContainsAny(s.command, "|&;<>$`"):
 		a.found(s.at("command"), "server %s is started through a shell", s.name)
+	case slices.Contains(raising, name), slices.Contains(starters, name):
+		if slices.ContainsFunc(s.args, func(arg string) bool { return slices.Contains(shells, program(arg)) }) {
+			a.found(s.at("args"), "server %s is started through a shell", s.name)
+		}
+	case inline(name, s.args):
+		a.found(s.at("args"), "server %s is told its program in an argument", s.name)
+	}
+}
+
+// raising are programs that run another one with other rights, starters any that run the
+// one which follows.
+var (
+	raising  = []string{"sudo", "doas", "su", "pkexec", "runuser", "setpriv"}
+	starters = []string{"nohup", "nice", "timeout", "setsid", "stdbuf", "xargs", "busybox", "chroot", "unshare", "nsenter"}
+)
+
+// evaluating are the options by which a language runs its argument.
+var evaluating = []struct {
+	language func() *regexp.Regexp
+	options  []string
+}{
+	{text.Pattern(`^(?:node|nodejs|bun)$`), []string{"-e", "--eval", "-p", "--print", "-pe"}},
+	{text.Pattern(`^deno$`), []string{"eval"}},
+	{text.Pattern(`^(?:python|pypy)[\d.]*$`), []string{"-c"}},
+	{text.Pattern(`^(?:perl|ruby|lua)[\d.]*$`), []string{"-e", "-E"}},
+	{text.Pattern(`^php[\d.]*$`), []string{"-r"}},
+}
+
+// inline tells whether the arguments of a language hold a program.
+func inline(name string, args []string) bool {
+	for _, e := range evaluating {
+		if !e.language().MatchString(name) {
+			continue
+		}
+		return slices.ContainsFunc(args, func(arg string) bool {
+			option, _, _ := strings.Cut(arg, "=")
+			return slices.Contains(e.options, option)
+		})
+	}
+	return false
+}
+
+// opening are options of a container engine that let a container out: as a whole word, or
+// with these values.
+var opening = map[string]func() *regexp.Regexp{
+	"--privileged": nil, "--cap-add": nil, "--device": nil, "--pid": text.Pattern(`^host$`), "--ipc": text.Pattern(`^host$`),
+	"--network": text.Pattern(`^host$`), "--net": text.Pattern(`^host$`), "--userns": text.Pattern(`^host$`), "--uts": text.Pattern(`^host$`),
+	"--security-opt": text.Pattern(`unconfined|disable`), "-v": hostFolder, "--volume": hostFolder, "--mount": hostFolder,
+}
+
+// hostFolder matches a mount of the whole host, of what is root's or of an engine's socket.
+var hostFolder = text.Pattern(`(?i)^(?:[^:]*(?:src|source)=)?(?:/|/(?:etc|root|proc|sys|dev|boot|usr|var|home|run|var/run|var/lib)/?)(?::|,|$)|\.sock(?:[:,]|$)`)
+
+// privileged: what runs as root, or in a container that is none, holds the host.
+func privileged(a *answer, s server) {
+	name := program(s.command)
+	if slices.Contains(raising, name) {
+		a.found(s.at("command"), "server %s is run with the rights of somebody else", s.name)
+		return
+	}
+	if !slices.Contains([]string{"docker", "podman", "nerdctl"}, name) {
+		return
+	}
+	for i, arg := range s.args {
+		option, value, joined := strings.Cut(arg, "=")
+		opens, known := opening[option]
+		if !joined && i+1 < len(s.args) {
+			value = s.args[i+1]
+		}
+		if known && (opens == nil && value != "false" || opens != nil && opens().MatchString(value)) {
+			a.found(s.at("args"), "server %s: its container is let out by %s", s.name, option)
+		}
+	}
+}
+
+// serverLoaders: the variables that a server is given put code into it.
+func serverLoaders(a *answer, s server) {
+	for _, name := range slices.Sorted(maps.Keys(s.env)) {
+		upper := strings.ToUpper(name)
+		if !slices.Contains(loaders, upper) || upper == "NODE_TLS_REJECT_UNAUTHORIZED" {
+			continue // mcp-certificates tells of the last
+		}
+		f := a.found(s.at("env"), "server %s: %s changes what is loaded, or who sees its traffic", s.name, text.Clean(name, 60))
+		switch {
+		case slices.Contains(usual, upper):
+			f.milder(Low)
+		case trusting(upper), strings.HasSuffix(upper, "_PROXY"):
+			f.milder(Medium)
+		}
 	}
 }
 

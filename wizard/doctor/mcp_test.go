@@ -3,13 +3,22 @@
 package doctor
 
 import (
+	"encoding/json"
 	"os"
+	"strings"
 	"testing"
 )
 
 // serves writes a file with one server.
 func serves(json string) func(*scene) {
 	return func(s *scene) { s.write("work/.mcp.json", `{"mcpServers":{"files":`+json+`}}`, 0o600) }
+}
+
+// inContainer is a server in a container that is given one more option.
+func inContainer(more ...string) func(*scene) {
+	args := append(append([]string{"run", "--rm"}, more...), "mcp/files@sha256:"+strings.Repeat("0", 64))
+	b, _ := json.Marshal(args)
+	return serves(`{"command":"/usr/bin/docker","args":` + string(b) + `}`)
 }
 
 const (
@@ -28,7 +37,20 @@ var mcpPairs = map[string]pair{
 			s.write(".claude.json", `{"projects":{"/p":{"mcpServers":{"x":{"command":"files"}}}}}`, 0o600)
 		},
 	}},
-	"mcp-shell": {good: serves(localServer), bad: map[string]func(*scene){"sh": serves(`{"command":"sh","args":["-c","files"]}`), "pipe": serves(`{"command":"/bin/files|tee"}`)}},
+	"mcp-shell": {good: serves(localServer), bad: map[string]func(*scene){"sh": serves(`{"command":"sh","args":["-c","files"]}`), "pipe": serves(`{"command":"/bin/files|tee"}`),
+		"after another": serves(`{"command":"/usr/bin/timeout","args":["10","/bin/sh","-c","x"]}`), "node": serves(`{"command":"/usr/bin/node","args":["-e","require('child_process')"]}`),
+		"node, joined": serves(`{"command":"/usr/bin/node","args":["--eval=1"]}`), "python": serves(`{"command":"/usr/bin/python3.12","args":["-I","-c","import os"]}`),
+		"deno": sets("mcp.servers", map[string]any{"x": map[string]any{"command": "/usr/bin/deno", "args": []any{"eval", "1"}}})}},
+	"mcp-privileged": {good: serves(`{"command":"/usr/bin/docker","args":["run","-i","--rm","-v","/srv/files:/data:ro","mcp/files@sha256:` + strings.Repeat("0", 64) + `"]}`), bad: map[string]func(*scene){
+		"root": serves(`{"command":"/usr/bin/sudo","args":["/usr/bin/files"]}`), "container": inContainer("--privileged"), "disk": inContainer("-v", "/:/host"), "joined": inContainer("--volume=/etc:/etc:ro"),
+		"mount": inContainer("--mount", "type=bind,source=/,target=/host"), "socket": inContainer("-v", "/var/run/docker.sock:/s"), "processes": inContainer("--pid=host"),
+		"network": inContainer("--net", "host"), "right": inContainer("--cap-add", "SYS_ADMIN"), "calls": inContainer("--security-opt", "seccomp=unconfined"),
+		"openclaw": sets("mcp.servers", map[string]any{"x": map[string]any{"command": "/usr/bin/doas", "args": []any{"/usr/bin/files"}}}),
+	}},
+	"mcp-environment": {good: serves(localServer), bad: map[string]func(*scene){
+		"preload": serves(`{"command":"/usr/bin/files","env":{"LD_PRELOAD":"/tmp/x.so"}}`), "node": serves(`{"command":"/usr/bin/files","env":{"NODE_OPTIONS":"--require /tmp/x.js"}}`),
+		"a proxy": serves(`{"command":"/usr/bin/files","env":{"https_proxy":"http://192.0.2.1:3128"}}`), "programs": serves(`{"command":"/usr/bin/files","env":{"PATH":"/tmp/evil"}}`),
+	}},
 	"mcp-unpinned": {good: serves(`{"command":"npx","args":["-y","files@1.2.3"]}`), bad: map[string]func(*scene){"none": serves(`{"command":"npx","args":["-y","files"]}`), "latest": serves(`{"command":"uvx","args":["files@latest"]}`), "range": serves(`{"command":"npx","args":["files@^1.2.3"]}`),
 		"windows": serves(`{"command":"C:\\\\npm\\\\npx.cmd","args":["files"]}`), "npm": serves(`{"command":"/usr/bin/npm","args":["exec","files"]}`), "uv": serves(`{"command":"/usr/bin/uv","args":["tool","run","files"]}`),
 		"image": serves(`{"command":"/usr/bin/docker","args":["run","-i","--rm","mcp/files:latest"]}`)}},
@@ -67,7 +89,7 @@ func FuzzParseServers(f *testing.F) {
 		}
 		a := &answer{}
 		for _, s := range servers {
-			for _, ask := range []func(*answer, server){relativeCommand, throughShell, unpinned, serverSecrets, plainHTTP, remoteAuth} {
+			for _, ask := range []func(*answer, server){relativeCommand, throughShell, privileged, serverLoaders, unpinned, serverSecrets, plainHTTP, remoteAuth} {
 				ask(a, s)
 			}
 		}

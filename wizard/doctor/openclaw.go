@@ -261,6 +261,7 @@ func rawOutput(_ context.Context, h *Host, a *answer) {
 				a.found(c.at(v.path...), "every prompt and answer is logged").repairedBy(Repair{In: c.path, Key: v.path, Remove: true})
 			}
 		}
+		capturing(h, a, c)
 	})
 }
 

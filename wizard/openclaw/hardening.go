@@ -188,8 +188,9 @@ func gatewayPart(p Params) []Setting {
 	}
 	t.off(0, "gateway.auth.allowTailscale")
 	t.add("gateway.auth.rateLimit.maxAttempts", Setting{Value: 10, atMost: true, since: release2603})
-	t.add("gateway.auth.rateLimit.windowMs", Setting{Value: 60000, keep: true, since: release2603})
-	t.add("gateway.auth.rateLimit.lockoutMs", Setting{Value: 300000, keep: true, since: release2603})
+	// Tries are counted over the window: a longer one, and a longer lock, are stricter.
+	t.add("gateway.auth.rateLimit.windowMs", Setting{Value: 60000, atLeast: true, since: release2603})
+	t.add("gateway.auth.rateLimit.lockoutMs", Setting{Value: 300000, atLeast: true, since: release2603})
 	t.choice(0, "gateway.tailscale.mode", "off", offOrder)
 	t.off(release2607, "gateway.terminal.enabled")
 	t.off(0, "gateway.http.endpoints.chatCompletions.enabled", "gateway.http.endpoints.responses.enabled")

@@ -85,7 +85,7 @@ func apply(doc *json5.Document, s Setting) error {
 		return appendMissing(doc, s, old, exists)
 	case s.keep && exists:
 		return nil
-	case s.atMost && exists && stricter(old, s.Value):
+	case exists && s.withinLimit(old):
 		return nil
 	case s.order != nil && exists && s.asStrict(old):
 		return nil
@@ -120,14 +120,21 @@ func (s Setting) asStrict(old any) bool {
 	return i >= 0 && i <= slices.Index(s.order, ours)
 }
 
-func stricter(old, ours any) bool {
+// withinLimit tells whether a number that is there is as strict as ours.
+func (s Setting) withinLimit(old any) bool {
 	n, ok := old.(json.Number)
-	limit, isInt := ours.(int)
+	limit, isInt := s.Value.(int)
 	if !ok || !isInt {
 		return false
 	}
 	v, err := n.Float64()
-	return err == nil && v >= 1 && v <= float64(limit)
+	switch {
+	case err != nil:
+		return false
+	case s.atLeast:
+		return v >= float64(limit)
+	}
+	return s.atMost && v >= 1 && v <= float64(limit)
 }
 
 // loadable refuses a file in which the operator turned off what we rely on.

@@ -37,17 +37,7 @@ func (p Params) backend() map[string]any {
 // Backend is what settings and plugin of p hold of Claude Code's command line, decoded as
 // from a file. Of p it depends on Contract, ClaudePath, ClaudeConfigDir, ClaudeSettings,
 // OneAnswer and Transcripts.
-func Backend(p Params) (map[string]any, error) {
-	b, err := json.Marshal(p.backend())
-	if err != nil {
-		return nil, fmt.Errorf("openclaw backend: %w", err)
-	}
-	var out map[string]any
-	if err := json.Unmarshal(b, &out); err != nil {
-		return nil, fmt.Errorf("openclaw backend: %w", err)
-	}
-	return out, nil
-}
+func Backend(p Params) (map[string]any, error) { return decoded(p.backend()) }
 
 // pluginIndex is the plugin's program around its one datum, which is JSON and so
 // cannot end the statement it stands in. The hooks say that no tool is ever on:

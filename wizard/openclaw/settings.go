@@ -1,6 +1,8 @@
 package openclaw
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -32,8 +34,9 @@ type Setting struct {
 	order []string
 	// since and until are the releases that know the key, year and month; 0 is any.
 	since, until int
-	// atMost leaves a number that is there and stricter: above zero and smaller.
-	atMost bool
+	// atMost leaves a number that is there and stricter: above zero and smaller; atLeast
+	// one that is as large.
+	atMost, atLeast bool
 	// when says whether the setting applies to the file at hand; nil is always.
 	when func(*json5.Document) bool
 }
@@ -100,6 +103,27 @@ type catalogModel struct {
 type agentModel struct {
 	Primary   string   `json:"primary"`
 	Fallbacks []string `json:"fallbacks"`
+}
+
+// SecretProviderFor is the entry of secrets.providers that runs an argv of ours, decoded as
+// from a file.
+func SecretProviderFor(argv []string) (map[string]any, error) {
+	return decoded(Params{TokenCommand: argv}.secretProvider())
+}
+
+// decoded is a value as a file with it is read.
+func decoded(v any) (map[string]any, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("openclaw settings: %w", err)
+	}
+	var out map[string]any
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.UseNumber()
+	if err := dec.Decode(&out); err != nil {
+		return nil, fmt.Errorf("openclaw settings: %w", err)
+	}
+	return out, nil
 }
 
 func (p Params) secretProvider() execProvider {

@@ -70,9 +70,9 @@ func (s Setting) weakness(old any, exists bool) (Weakness, bool) {
 	case !exists:
 		return w, true
 	case s.keep,
-		s.atMost && stricter(old, s.Value),
+		s.withinLimit(old),
 		s.order != nil && s.asStrict(old),
-		s.order == nil && !s.atMost && old == s.Value:
+		s.order == nil && old == s.Value:
 		return Weakness{}, false
 	}
 	return w, true
