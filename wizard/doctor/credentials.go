@@ -287,12 +287,31 @@ func modelReferences(ctx context.Context, h *Host, a *answer) {
 			}
 			h.chosen(a.found(c.at(r.path...), "the model %s is asked past Claude Code", text.Clean(r.value, 80)), "", r.path...)
 		}
+		for _, r := range c.allowedModels() {
+			if provider, _, _ := strings.Cut(r.value, "/"); !slices.Contains(ours, provider) {
+				h.chosen(a.found(c.at(r.path...), "a chat may choose %s, which is asked past Claude Code", text.Clean(r.value, 80)), "", r.path...).milder(Medium)
+			}
+		}
 		for _, r := range c.runtimes() {
 			if !slices.Contains(ours, r.value) && r.value != "auto" && (!builtin || r.value != "claude-cli") {
 				h.chosen(a.found(c.at(r.path...), "the runtime %s answers for a model, past Claude Code as clawsetup starts it", text.Clean(r.value, 60)), "", r.path...)
 			}
 		}
 	})
+}
+
+// allowedModels are models, and all of a provider, that may be chosen in place of an
+// agent's; short names that the configuration gives them aside.
+func (c *config) allowedModels() []leaf {
+	var out []leaf
+	for _, agent := range c.eachAgent() {
+		for _, s := range wordsAt(agent.config, "modelPolicy", "allow") {
+			if s == "*" || strings.Contains(s, "/") {
+				out = append(out, leaf{append(slices.Clone(agent.path), "modelPolicy", "allow"), s})
+			}
+		}
+	}
+	return out
 }
 
 // runtimes are those that single models are given.

@@ -404,6 +404,7 @@ var sneakyCredentialPairs = map[string]pair{
 		"images", keys("agents.defaults.imageModel", "openai/gpt-5"), "documents", keys("agents.defaults.pdfModel", map[string]any{"primary": "openai/gpt-5"}), "compaction", older(keys("agents.defaults.compaction.model", "openai/gpt-5")),
 		"media", keys("agents.defaults.mediaModels.image.fallbacks", []any{"openai/gpt-5"}), "titles of one", keys("agents.entries.main.utilityModel", "openai/gpt-5"), "heartbeat of one", keys("agents.entries.main.heartbeat.model", "openai/gpt-5"),
 		"hook", keys("hooks.mappings", []any{map[string]any{"id": "a", "model": "openai/gpt-5"}}), "judge", keys("tools.exec.reviewer.model", "openai/gpt-5"),
+		"any", keys("agents.defaults.modelPolicy.allow", []any{"*"}), "a provider's", keys("agents.entries.main.modelPolicy.allow", []any{"openai/*"}),
 		"runtime", keys("agents.defaults.models", map[string]any{"cloudru-claude/opus": map[string]any{"agentRuntime": map[string]any{"id": "pi"}}}),
 		"OpenClaw's backend", keys("agents.defaults.models", map[string]any{"cloudru-claude/opus": map[string]any{"agentRuntime": map[string]any{"id": "claude-cli"}}}),
 		"runtime of one", keys("agents.entries.main.models", map[string]any{"cloudru-claude/opus": map[string]any{"agentRuntime": map[string]any{"id": "codex"}}}),
