@@ -136,12 +136,17 @@ var (
 	noMCP    = []lock{{"--strict-mcp-config", "", "it takes MCP servers from any configuration that it finds"}, {"--disallowedTools", "mcp__*", "tools of MCP servers are not refused"}}
 )
 
-// ownSettings are the options by which a backend takes no settings but those that it is
+// ownSettings are the options by which a backend takes no settings but one file that it is
 // given, and ours no others than ours.
 func ownSettings(h *Host, b backend) []lock {
 	out := []lock{{"--setting-sources", "", "settings of the folder that it works in hold, its hooks and ANTHROPIC_BASE_URL too"}}
 	if b.ours && h.Made != nil && !h.Made.NoAgent {
-		out = append(out, lock{"--settings", h.Made.ClaudeSettings, "its settings, the address of the proxy among them, are others than clawsetup's"})
+		return append(out, lock{"--settings", h.Made.ClaudeSettings, "its settings, the address of the proxy among them, are others than clawsetup's"})
+	}
+	// Of another backend's nobody knows which they have to be: one file at most.
+	options, _ := claude.ParseOptions(wordsAt(b.config, "args"))
+	if i := slices.IndexFunc(options, func(o claude.Option) bool { return o.Name == "--settings" && len(o.Values) == 1 }); i >= 0 {
+		out = append(out, lock{"--settings", options[i].Values[0], "further settings may send it to another address"})
 	}
 	return out
 }

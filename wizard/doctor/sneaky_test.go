@@ -281,7 +281,8 @@ var sneakyBackendPairs = map[string]pair{
 	"backend-no-mcp": {with: whole, bad: merged2(inBoth("strict", bothArgs(leaves("--strict-mcp-config", 0))), inBoth("denied", bothArgs(leaves("--disallowedTools", 1))),
 		inBoth("OpenClaw's", backendSet("bundleMcp", func(any) any { return true })))},
 	"backend-settings": {with: whole, bad: merged2(inBoth("gone", bothArgs(leaves("--setting-sources", 1))), inBoth("user", bothArgs(with("--setting-sources", "user"))),
-		inBoth("a second file", bothArgs(with("--settings", "/tmp/evil.json"))), inBoth("another file", bothArgs(after("--settings", "/tmp/evil.json"))), inBoth("no file", bothArgs(leaves("--settings", 1))))},
+		inBoth("a second file", bothArgs(with("--settings", "/tmp/evil.json"))), inBoth("another file", bothArgs(after("--settings", "/tmp/evil.json"))), inBoth("no file", bothArgs(leaves("--settings", 1))),
+		bad("two of another backend", older(another(func(b map[string]any) { b["args"] = append(b["args"].([]string), "--settings", "/tmp/evil.json") }))))},
 	"backend-resume": {with: whole, bad: merged2(inBoth("tools", arg("resumeArgs", leaves("--tools", 1))), inBoth("another file", arg("resumeArgs", with("--settings", "/tmp/evil.json"))), inBoth("empty", arg("resumeArgs", func([]string) []string { return []string{"--resume", "{sessionId}"} })))},
 	"base-url": {with: whole, bad: merged2(
 		inBoth("elsewhere", backendEnv("ANTHROPIC_BASE_URL", "https://api.example")), inBoth("name", backendEnv("ANTHROPIC_BASE_URL", "http://localhost:8082")),
@@ -508,6 +509,23 @@ func TestUnreadableIncludeIsNotOK(t *testing.T) {
 	} {
 		if got := examined(t, spoil)["control-ui"]; got.Outcome != NotChecked {
 			t.Errorf("%s: it is %s", name, got.Outcome)
+		}
+	}
+}
+
+// A lock-down is read as Claude Code reads it: measured on 2.1.330.
+func TestLocksAreReadAsClaudeDoes(t *testing.T) {
+	for name, c := range map[string]struct {
+		args []string
+		held bool
+	}{
+		"alone": {[]string{"-p", "--tools", ""}, true}, "joined": {[]string{"--tools=", "-p"}, true}, "twice": {[]string{"--tools", "", "--tools="}, true},
+		"added up": {[]string{"--tools", "Bash", "--tools", ""}, false}, "swallowed": {[]string{"--model", "--tools", ""}, false},
+		"behind the end": {[]string{"--", "--tools", ""}, false}, "before the end": {[]string{"--tools", "", "--", "--tools", "Bash"}, true},
+		"several": {[]string{"--tools", "", "Bash"}, false}, "no value": {[]string{"-p", "--tools"}, false},
+	} {
+		if got := toolsOff[0].in(c.args); got != c.held {
+			t.Errorf("%s: %v", name, got)
 		}
 	}
 }
