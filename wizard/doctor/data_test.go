@@ -37,7 +37,7 @@ func opened(path string, mode os.FileMode) func(*scene) {
 }
 
 var dataPairs = map[string]pair{
-	"transcripts-age": {good: talked(agentDir, 2), bad: map[string]func(*scene){"old": talked(agentDir, 30), "kept none": func(s *scene) { s.Made.RetentionDays = 0; talked(agentDir, 2)(s) }, "own": talked(ownDir, 200)}},
+	"transcripts-age": {with: []string{"backend-ours", "claude-settings-ours"}, good: talked(agentDir, 2), bad: map[string]func(*scene){"old": talked(agentDir, 30), "kept none": func(s *scene) { s.Made.RetentionDays = 0; talked(agentDir, 2)(s) }, "own": talked(ownDir, 200)}},
 	"transcripts-amount": {good: talked(agentDir, 2), bad: map[string]func(*scene){
 		"bytes": func(s *scene) {
 			talked(agentDir, 2)(s)

@@ -139,7 +139,7 @@ var leakPairs = map[string]pair{
 			s.write("real/index", index("proxy_token"), 0o600)
 		},
 	}},
-	"key-in-settings": {bad: map[string]func(*scene){
+	"key-in-settings": {with: []string{"claude-settings-ours"}, bad: map[string]func(*scene){
 		"user":         settingsOf(userSettings, `{"env": {"ANTHROPIC_AUTH_TOKEN": "q8w7e6r5t4y3u2i1"}}`),
 		"escaped":      settingsOf(projectSettings, `{"env": {"\u0041NTHROPIC_API_KEY": "q8w7e6r5t4y3u2i1"}}`),
 		"a rule":       settingsOf(localSettings, `{"permissions": {"allow": ["Bash(curl -H 'Authorization: Bearer abcdefghijklmnop1234567890' localhost:*)"]}}`),
