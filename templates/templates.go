@@ -34,6 +34,9 @@ const (
 	SecretsPath = "/run/secrets"
 	// LabelManaged marks containers and networks that belong to clawsetup.
 	LabelManaged = "clawsetup.managed"
+	// LabelInstallation names the compose project that an image was made for. It is none of
+	// compose's own labels: a container has those of its image, whoever starts it.
+	LabelInstallation = "clawsetup.installation"
 	// LabelRole tells what a marked container does in the stack.
 	LabelRole = "clawsetup.role"
 )

@@ -33,7 +33,7 @@ func (i ImageSetup) content(architecture string) engine.Content {
 }
 
 // project is the name of the compose project: one for each installation of a user.
-func (w *Wizard) project() string { return "clawsetup-" + w.Paths.Scope()[:8] }
+func (w *Wizard) project() string { return w.Paths.Project() }
 
 // composeData is the compose file of a set-up with its image.
 func (w *Wizard) composeData(s Setup, img imageConfig) (templates.Compose, error) {

@@ -63,6 +63,9 @@ func (p Paths) Scope() string {
 	return hex.EncodeToString(sum[:8])
 }
 
+// Project is the name of the compose project: one for each installation of a user.
+func (p Paths) Project() string { return engine.OurProjects + p.Scope()[:8] }
+
 // Keyring is a secret store of the operating system that may be absent.
 type Keyring interface {
 	secrets.Store
@@ -107,6 +110,8 @@ type Wizard struct {
 	Programs Programs
 	// Engine connects to the operator's container engine.
 	Engine func(context.Context) (*engine.Engine, error)
+	// EngineAt connects to the engine at an endpoint that an earlier command used.
+	EngineAt func(context.Context, engine.Endpoint) (*engine.Engine, error)
 	// Gateway makes the image of the gateway; engine.ErrNoProgram where there is
 	// nothing to make it of.
 	Gateway func() (engine.GatewayImage, error)

@@ -99,8 +99,9 @@ func (h *host) wizard(disk *files.Disk) *wizard.Wizard {
 			Claude:   claude.Find,
 		},
 		Engine: func(context.Context) (*engine.Engine, error) { return nil, engine.ErrAbsent },
+		EngineAt: func(context.Context, engine.Endpoint) (*engine.Engine, error) { return nil, engine.ErrAbsent },
 		Gateway: func() (engine.GatewayImage, error) {
-			return engine.NewGatewayImage([]byte("a program"), "amd64")
+			return engine.NewGatewayImage([]byte("a program"), "amd64", "clawsetup-test")
 		},
 		Now: func() time.Time { return h.clock }, Getenv: func(string) string { return "" },
 		ContainerUser: "65532:65532",

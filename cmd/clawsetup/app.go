@@ -167,8 +167,11 @@ func (a *app) wizard(u *ui.UI) *wizard.Wizard {
 		Paths: paths, Disk: a.disk, Version: buildVersion(), Executable: executable(), ManagedFile: a.managed,
 		Keyring: secrets.NewKeyring(paths.Scope()), Programs: wizard.InstalledPrograms(), Now: time.Now, Getenv: os.Getenv,
 		LockWait: lockWait, ContainerUser: defaultContainerUser,
-		Engine:  func(ctx context.Context) (*engine.Engine, error) { return engine.Connect(ctx, os.Getenv) },
-		Gateway: sync.OnceValues(func() (engine.GatewayImage, error) { return engine.ProgramImage(a.program()) }),
+		Engine: func(ctx context.Context) (*engine.Engine, error) { return engine.Connect(ctx, os.Getenv) },
+		EngineAt: func(ctx context.Context, at engine.Endpoint) (*engine.Engine, error) {
+			return engine.ConnectTo(ctx, at, os.Getenv)
+		},
+		Gateway: sync.OnceValues(func() (engine.GatewayImage, error) { return engine.ProgramImage(a.program(), paths.Project()) }),
 		Waiting: func(h files.Holder) { u.Waiting(h) },
 	}
 }

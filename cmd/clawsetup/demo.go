@@ -194,9 +194,10 @@ func (a *app) demoWizard(home string, u *ui.UI) *wizard.Wizard {
 		return ""
 	}
 	w.Gateway = func() (engine.GatewayImage, error) {
-		return engine.NewGatewayImage([]byte("nothing is started in the demo"), runtime.GOARCH)
+		return engine.NewGatewayImage([]byte("nothing is started in the demo"), runtime.GOARCH, w.Paths.Project())
 	}
 	w.Engine = func(context.Context) (*engine.Engine, error) { return nil, errDemoEngine }
+	w.EngineAt = func(context.Context, engine.Endpoint) (*engine.Engine, error) { return nil, errDemoEngine }
 	w.ManagedFile = "" // that one is the whole host's
 	w.Programs.OpenClaw = func(context.Context) (openclaw.Install, error) {
 		return openclaw.Install{}, openclaw.ErrNotInstalled

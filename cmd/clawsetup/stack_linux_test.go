@@ -572,7 +572,7 @@ func TestForeignService(t *testing.T) {
 func TestOtherNameOfTheGateway(t *testing.T) {
 	a := newArena(t)
 	a.init()
-	g, err := engine.ProgramImage(a.program)
+	g, err := engine.ProgramImage(a.program, a.project())
 	check(t, err)
 	for _, name := range []string{"setup.yaml", "docker-compose.cloudru-proxy.yml"} {
 		was := a.read(name)

@@ -26,7 +26,7 @@ import (
 type Endpoint struct {
 	// Host is the address, such as unix:///var/run/docker.sock.
 	Host string
-	// Source says what named it: FromEnvironment, "context NAME" or "default".
+	// Source says what named it: FromEnvironment, "context NAME", FromRecords or Default.
 	Source string
 	// ca, cert and key are files for TLS; empty without.
 	ca, cert, key string
@@ -38,6 +38,8 @@ const (
 	FromEnvironment = "DOCKER_HOST"
 	// Default: nothing does; it is the platform's own.
 	Default = "default"
+	// FromRecords: the journal does, or setup.yaml.
+	FromRecords = "recorded"
 )
 
 // ErrRemote says that the engine runs on another host, where a port that is bound to
@@ -140,6 +142,50 @@ func parseContext(b []byte) (string, error) {
 	return host, nil
 }
 
+// The names under which Recorded keeps an endpoint.
+const (
+	recordedHost         = "engine"
+	recordedCertificates = "engine_certificates"
+)
+
+// Recorded is what a journal keeps of an endpoint, by stable names: its address without a
+// user or a password, neither of which an engine is asked with, and the folder of the
+// files for TLS. FromRecord reads it.
+func (e Endpoint) Recorded() map[string]string {
+	out := map[string]string{recordedHost: e.bare()}
+	if e.cert != "" {
+		out[recordedCertificates] = filepath.Dir(e.cert)
+	}
+	return out
+}
+
+// FromRecord is the endpoint of a record; false when that names none.
+func FromRecord(detail map[string]string) (Endpoint, bool) {
+	e := Endpoint{Host: detail[recordedHost], Source: FromRecords}
+	if dir := detail[recordedCertificates]; dir != "" {
+		e.ca, e.cert, e.key = filepath.Join(dir, "ca.pem"), filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	}
+	return e, e.Host != ""
+}
+
+// At is the endpoint with that address.
+func At(host string) Endpoint { return Endpoint{Host: host, Source: FromRecords} }
+
+// Same tells whether two endpoints are one address: a socket may have several names.
+func (e Endpoint) Same(other Endpoint) bool { return e.place() == other.place() }
+
+// place is the address, for a socket with its links followed.
+func (e Endpoint) place() string {
+	path, isSocket := strings.CutPrefix(e.Host, "unix://")
+	if !isSocket {
+		return e.bare()
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	return "unix://" + path
+}
+
 // Local refuses an engine that is on another host (ErrRemote), or whose address is
 // none. A Unix socket, a named pipe and a literal loopback address pass; whether
 // something behind them leads elsewhere shows when the port is proved.
@@ -173,9 +219,12 @@ func (e Endpoint) remote(host string) error {
 var userinfo = regexp.MustCompile(`(?is)^([a-z]+://)?.*@`)
 
 // Address is the endpoint as it may be shown: without a user or a password.
-func (e Endpoint) Address() string {
+func (e Endpoint) Address() string { return text.Clean(e.bare(), 100) }
+
+// bare is the whole address, without a user or a password.
+func (e Endpoint) bare() string {
 	if strings.HasPrefix(e.Host, "unix:///") || strings.HasPrefix(e.Host, "npipe:///") {
-		return text.Clean(e.Host, 100) // a path, which may have an "@"
+		return e.Host // a path, which may have an "@"
 	}
-	return text.Clean(userinfo.ReplaceAllString(e.Host, "$1"), 100)
+	return userinfo.ReplaceAllString(e.Host, "$1")
 }

@@ -73,6 +73,12 @@ func Connect(ctx context.Context, getenv func(string) string) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	return ConnectTo(ctx, at, getenv)
+}
+
+// ConnectTo asks the engine at an endpoint who it is, whatever the environment names. The
+// errors are those of Connect.
+func ConnectTo(ctx context.Context, at Endpoint, getenv func(string) string) (*Engine, error) {
 	if err := at.Local(); err != nil {
 		return nil, err
 	}

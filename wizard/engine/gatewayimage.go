@@ -29,17 +29,18 @@ import (
 var ErrNoProgram = errors.New("there is no Linux program for the gateway")
 
 // GatewayImage is the image of the gateway: from scratch, one file, no user but a
-// number. The same program makes the same image, byte by byte.
+// number. For one installation the same program makes the same image, byte by byte.
 type GatewayImage struct {
 	image v1.Image
 	// config and manifest are the digests by which an engine may name it.
 	config, manifest string
 }
 
-// ProgramImage makes the gateway's image of the program at path, normally this very one.
+// ProgramImage makes the gateway's image of the program at path, normally this very one,
+// for the installation whose compose project that is: images of one do not go with another.
 // It must be a static Linux executable: there is nothing else in the image. On other
 // systems the error is ErrNoProgram.
-func ProgramImage(path string) (GatewayImage, error) {
+func ProgramImage(path, project string) (GatewayImage, error) {
 	if runtime.GOOS != "linux" {
 		return GatewayImage{}, hint.With(fmt.Errorf("%w on %s", ErrNoProgram, runtime.GOOS), "gateway-platform")
 	}
@@ -50,7 +51,7 @@ func ProgramImage(path string) (GatewayImage, error) {
 	if err := checkStatic(program); err != nil {
 		return GatewayImage{}, hint.With(fmt.Errorf("%w: %s %w", ErrNoProgram, path, err), "gateway-static")
 	}
-	return NewGatewayImage(program, runtime.GOARCH)
+	return NewGatewayImage(program, runtime.GOARCH, project)
 }
 
 // checkStatic wants an executable that needs no loader and no library.
@@ -71,8 +72,8 @@ func checkStatic(program []byte) error {
 }
 
 // NewGatewayImage makes the image of program, an executable for Linux on that
-// architecture.
-func NewGatewayImage(program []byte, architecture string) (GatewayImage, error) {
+// architecture, for the installation with that compose project.
+func NewGatewayImage(program []byte, architecture, project string) (GatewayImage, error) {
 	layer, err := programLayer(program)
 	if err != nil {
 		return GatewayImage{}, fmt.Errorf("making the gateway's image: %w", err)
@@ -90,7 +91,7 @@ func NewGatewayImage(program []byte, architecture string) (GatewayImage, error) 
 	made.OS, made.Architecture = "linux", architecture
 	made.Config = v1.Config{
 		Entrypoint: []string{templates.GatewayProgram}, Cmd: []string{"egress", "--help"}, User: templates.GatewayUser,
-		WorkingDir: "/", Labels: map[string]string{templates.LabelManaged: "true"},
+		WorkingDir: "/", Labels: map[string]string{templates.LabelManaged: "true", templates.LabelInstallation: project},
 	}
 	if img, err = mutate.ConfigFile(img, made); err != nil {
 		return GatewayImage{}, fmt.Errorf("making the gateway's image: %w", err)

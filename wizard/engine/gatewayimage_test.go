@@ -100,21 +100,25 @@ func TestCheckStaticOfThisProgram(t *testing.T) {
 
 func gateway(t testing.TB, program, architecture string) GatewayImage {
 	t.Helper()
-	g, err := NewGatewayImage([]byte(program), architecture)
+	g, err := NewGatewayImage([]byte(program), architecture, "clawsetup-0a1b2c3d")
 	if err != nil {
 		t.Fatal(err)
 	}
 	return g
 }
 
-// TestGatewayImageIsReproducible: the same program is the same image, so that a
+// TestGatewayImageIsReproducible: the same program is the same image of an installation, so that a
 // stack is not made anew without need; anything else is another.
 func TestGatewayImageIsReproducible(t *testing.T) {
 	g, again := gateway(t, "program", "amd64"), gateway(t, "program", "amd64")
 	if g.ID() != again.ID() || !slices.Equal(g.ids(), again.ids()) || !bytes.Equal(archive(t, g), archive(t, again)) {
 		t.Errorf("%q, and %q of the same program", g.ids(), again.ids())
 	}
-	for name, other := range map[string]GatewayImage{"program": gateway(t, "Program", "amd64"), "architecture": gateway(t, "program", "arm64")} {
+	elsewhere, err := NewGatewayImage([]byte("program"), "amd64", "clawsetup-ffffffff")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, other := range map[string]GatewayImage{"program": gateway(t, "Program", "amd64"), "architecture": gateway(t, "program", "arm64"), "installation": elsewhere} {
 		for _, id := range other.ids() {
 			if slices.Contains(g.ids(), id) {
 				t.Errorf("another %s has the id %s too", name, id)

@@ -28,10 +28,22 @@ type Owned struct {
 	Volumes    []string
 	// Images are the gateway's, older ones too, and those that were asked for.
 	Images []string
+	// Shared are those of Images that do not say whose they are: an installation that has
+	// nothing in the engine just now may use them as well.
+	Shared []string
+	// Others are compose projects of other installations that have something there, and
+	// Kept the images that would be removed if there were none.
+	Others, Kept []string
 }
 
-// Owned lists what belongs to the compose projects, every image of a gateway, and those
-// of the images in refs ("repository@sha256:…") that are there.
+// OurProjects begin the names of the compose projects of every installation.
+const OurProjects = "clawsetup-"
+
+// Owned lists what belongs to the compose projects of one installation: their containers,
+// networks and volumes, the images of its gateway, and those of the images in refs
+// ("repository@sha256:…") that are there. What does not say whose it is, as the images in
+// refs and a gateway's of an older clawsetup, is kept where another installation has
+// something in the engine.
 func (e *Engine) Owned(ctx context.Context, projects, refs []string) (Owned, error) {
 	var out Owned
 	for _, project := range projects {
@@ -57,23 +69,64 @@ func (e *Engine) Owned(ctx context.Context, projects, refs []string) (Owned, err
 		}
 	}
 	var err error
-	out.Images, err = e.ownedImages(ctx, refs)
-	return out, err
+	if out.Others, err = e.otherProjects(ctx, projects); err != nil {
+		return out, err
+	}
+	return out, e.ownedImages(ctx, &out, projects, refs)
 }
 
-func (e *Engine) ownedImages(ctx context.Context, refs []string) ([]string, error) {
-	list, err := e.api.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("label", templates.LabelManaged+"=true"))})
+// otherProjects are those of other installations that have a container, a network or a
+// volume.
+func (e *Engine) otherProjects(ctx context.Context, projects []string) ([]string, error) {
+	var labels []map[string]string
+	marked := filters.NewArgs(filters.Arg("label", labelProject))
+	containers, err := e.api.ContainerList(ctx, container.ListOptions{All: true, Filters: marked})
 	if err != nil {
-		return nil, fmt.Errorf("asking the engine for the gateway's images: %w", err)
+		return nil, fmt.Errorf("asking the engine for its containers: %w", err)
+	}
+	for _, c := range containers {
+		labels = append(labels, c.Labels)
+	}
+	networks, err := e.api.NetworkList(ctx, network.ListOptions{Filters: marked})
+	if err != nil {
+		return nil, fmt.Errorf("asking the engine for its networks: %w", err)
+	}
+	for _, n := range networks {
+		labels = append(labels, n.Labels)
+	}
+	volumes, err := e.api.VolumeList(ctx, volume.ListOptions{Filters: marked})
+	if err != nil {
+		return nil, fmt.Errorf("asking the engine for its volumes: %w", err)
+	}
+	for _, v := range volumes.Volumes {
+		labels = append(labels, v.Labels)
 	}
 	var out []string
-	for _, i := range list {
-		names := slices.DeleteFunc(slices.Clone(i.RepoTags), func(t string) bool { return strings.HasPrefix(t, "<none>") })
-		if len(names) == 0 {
-			out = append(out, i.ID)
+	for _, l := range labels {
+		if p := l[labelProject]; strings.HasPrefix(p, OurProjects) && !slices.Contains(projects, p) {
+			out = append(out, text.Clean(p, 60))
 		}
-		// A name that somebody else gave to it is his.
-		out = append(out, slices.DeleteFunc(names, func(t string) bool { return !strings.HasPrefix(t, gatewayName) })...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out), nil
+}
+
+// ownedImages sorts the images: those of a gateway by whom they were made for.
+func (e *Engine) ownedImages(ctx context.Context, out *Owned, projects, refs []string) error {
+	list, err := e.api.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("label", templates.LabelManaged+"=true"))})
+	if err != nil {
+		return fmt.Errorf("asking the engine for the gateway's images: %w", err)
+	}
+	var unsaid []string
+	for _, i := range list {
+		switch of := i.Labels[templates.LabelInstallation]; {
+		case of == "":
+			unsaid = append(unsaid, gatewayNames(i)...)
+		case slices.Contains(projects, of):
+			out.Images = append(out.Images, gatewayNames(i)...)
+		case !slices.Contains(out.Others, of):
+			out.Others = append(out.Others, text.Clean(of, 60))
+		}
 	}
 	for _, ref := range refs {
 		_, err := e.api.ImageInspect(ctx, ref)
@@ -81,11 +134,26 @@ func (e *Engine) ownedImages(ctx context.Context, refs []string) ([]string, erro
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("asking the engine for the image %s: %w", text.Clean(ref, 200), err)
+			return fmt.Errorf("asking the engine for the image %s: %w", text.Clean(ref, 200), err)
 		}
-		out = append(out, ref)
+		unsaid = append(unsaid, ref)
 	}
-	return out, nil
+	if len(out.Others) > 0 {
+		out.Kept = unsaid
+		return nil
+	}
+	out.Images, out.Shared = append(out.Images, unsaid...), unsaid
+	return nil
+}
+
+// gatewayNames are the names by which an image of a gateway is removed. A name that
+// somebody else gave to it is his.
+func gatewayNames(i image.Summary) []string {
+	names := slices.DeleteFunc(slices.Clone(i.RepoTags), func(t string) bool { return strings.HasPrefix(t, "<none>") })
+	if len(names) == 0 {
+		return []string{i.ID}
+	}
+	return slices.DeleteFunc(names, func(t string) bool { return !strings.HasPrefix(t, gatewayName) })
 }
 
 // RemoveNetwork removes a network; a missing one is no error.
