@@ -83,4 +83,5 @@ var doctorEnglish = map[string]string{
 	"event.ContentAccepted":    "skills and plugins accepted",
 	"event.ProcessesEnded":     "processes ended",
 	"event.FindingsReported":   "findings reported",
+	"event.EngineUsed":         "container engine used",
 }

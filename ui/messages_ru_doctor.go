@@ -83,4 +83,5 @@ var doctorRussian = map[string]string{ //nolint:gosec // G101: words about secre
 	"event.ContentAccepted":    "навыки и плагины приняты",
 	"event.ProcessesEnded":     "процессы завершены",
 	"event.FindingsReported":   "сообщено о находках",
+	"event.EngineUsed":         "используется движок контейнеров",
 }

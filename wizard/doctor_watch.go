@@ -46,7 +46,11 @@ func (w *Wizard) NewWatch(ctx context.Context, start, dryRun bool) (Session, err
 			p.plan.Next = watchNext(w)
 			p.plan.Notes = append(p.plan.Notes, Note{ID: "watch-session", State: Attention})
 		}
-		return errors.Join(s.planSetup(p, "file-setup-watch"), p.watch(s.setup))
+		err := errors.Join(s.planSetup(p, "file-setup-watch"), p.watch(s.setup))
+		if !start {
+			p.plan.Next = w.stopNext(p.plan)
+		}
+		return err
 	}
 	return s, nil
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 
 	"github.com/clawsetup/clawsetup/templates"
 	"github.com/clawsetup/clawsetup/wizard/hint"
@@ -101,6 +103,30 @@ func (p *planner) withoutUnits(paths []string, err error) error {
 	return nil
 }
 
+// stopNext are the commands that make a running service manager let go of the units that
+// a plan removes: without them it goes by what it read before, until the next login.
+func (w *Wizard) stopNext(p *Plan) [][]string {
+	var out [][]string
+	for _, u := range []struct {
+		paths       func() ([]string, error)
+		unit, label string
+	}{{w.watchPaths, watchUnit + ".timer", watchLabel}, {w.loginPaths, loginUnit, loginLabel}} {
+		paths, err := u.paths()
+		goes := func(c Change) bool { return slices.Contains(paths, c.Path) && !c.After.Exists }
+		switch {
+		case err != nil || !slices.ContainsFunc(p.Changes, goes):
+		case runtime.GOOS == "darwin":
+			out = append(out, []string{"launchctl", "bootout", "gui/" + strconv.Itoa(os.Getuid()) + "/" + u.label})
+		default:
+			out = append(out, []string{"systemctl", "--user", "stop", u.unit})
+		}
+	}
+	if len(out) > 0 && runtime.GOOS != "darwin" {
+		out = append(out, []string{"systemctl", "--user", "daemon-reload"})
+	}
+	return out
+}
+
 // NoLoginSession takes the start at login away again.
 type NoLoginSession struct {
 	noQuestions
@@ -130,10 +156,12 @@ func (s *NoLoginSession) Plan(ctx context.Context) (*Plan, error) {
 		return nil, err
 	}
 	s.setup.Login = LoginSetup{}
-	return p.plan, errors.Join(
+	err = errors.Join(
 		p.setup(&s.setup, Change{Why: "file-setup-login", Controls: []string{"R-02"}, event: journal.SetupRecorded}),
 		p.login(s.setup),
 	)
+	p.plan.Next = s.w.stopNext(p.plan)
+	return p.plan, err
 }
 
 // Apply implements Session.

@@ -34,6 +34,8 @@ type remains struct {
 	Deep     []string `json:"deep"`
 	// Held are the secrets of the set-up that a store ever held.
 	Held []string `json:"held"`
+	// Engines could not be asked; what they hold stays, and is told again.
+	Engines []leftEngine `json:"engines,omitempty"`
 }
 
 // storePlace is one secret store; Dir is the folder of a docker store.

@@ -245,5 +245,14 @@ func (s *RotateSession) planKey(ctx context.Context, p *planner) error {
 
 // Apply implements Session.
 func (s *RotateSession) Apply(ctx context.Context, p *Plan, report func(Progress)) (Result, error) {
+	if p.live != nil { // copies of the new secrets are made for the engine
+		e, err := s.w.Engine(ctx)
+		if err != nil {
+			return Result{}, err
+		}
+		if err := errors.Join(s.w.recordUse(ctx, s.setup, e), e.Close()); err != nil {
+			return Result{}, err
+		}
+	}
 	return s.w.Apply(ctx, p, report)
 }

@@ -69,12 +69,14 @@ func (w *Wizard) expose(path string, value secrets.Secret) error {
 }
 
 // hideSecrets removes the runtime copies, whichever store made them.
-func (w *Wizard) hideSecrets() error {
+func (w *Wizard) hideSecrets() error { return w.hideSecretsIn(w.runtimeDir()) }
+
+func (w *Wizard) hideSecretsIn(dir string) error {
 	var errs []error
 	for _, name := range containerSecrets {
-		errs = append(errs, w.Disk.Remove(filepath.Join(w.runtimeDir(), name)))
+		errs = append(errs, w.Disk.Remove(filepath.Join(dir, name)))
 	}
-	return errors.Join(append(errs, w.Disk.RemoveEmptyDir(w.runtimeDir()))...)
+	return errors.Join(append(errs, w.Disk.RemoveEmptyDir(dir))...)
 }
 
 // composeStack is the compose project on disk.

@@ -34,7 +34,7 @@ type UninstallOptions struct {
 
 // UninstallSession takes back what the journal says that clawsetup did. What can be undone
 // is one transaction like any other; only after its commit goes what cannot: what is in
-// the engine, the copies of the secrets and, unless it is kept, the journal with its
+// the engines, the copies of the secrets and, unless it is kept, the journal with its
 // keys. Everything is found by looking, so that the next run finishes what a crash left.
 type UninstallSession struct {
 	noQuestions
@@ -53,8 +53,8 @@ type UninstallSession struct {
 	sought []sought
 	// host is where people and programs leave keys besides; nil when that is not known.
 	host *doctor.Host
-	// engineSeen tells that the plan says what the engine holds.
-	engineSeen bool
+	// asked are the engines that may hold something, once there is a Plan.
+	asked []*askedEngine
 	// stayed are images that others need.
 	stayed []string
 	found  []Trace
@@ -71,7 +71,9 @@ type known struct {
 	held []string
 	// images are pinned references.
 	images []string
-	vault  *vault
+	// used are the engines, and the folders of the copies.
+	used  used
+	vault *vault
 }
 
 // NewUninstall starts clawsetup uninstall. A dry run leaves an interrupted transaction as
@@ -172,6 +174,9 @@ func (s *UninstallSession) read(ctx context.Context) error {
 		return err
 	}
 	s.known = known{vault: h.vault, touched: touchedSince(records, journal.Record{})}
+	if s.known.used, err = usedBy(records); err != nil {
+		return err
+	}
 	done := committed(records)
 	holds := map[storePlace]map[string]bool{}
 	own := storePlace{h.vault.store.Kind(), h.vault.dir}
@@ -186,6 +191,9 @@ func (s *UninstallSession) read(ctx context.Context) error {
 	}
 	if s.setup != nil {
 		s.known.addImage(s.setup.Image.Reference, s.setup.Image.Digest)
+		for _, dir := range s.w.mountedFrom(ctx, *s.setup) {
+			s.known.used.addRuntime(dir)
+		}
 	}
 	return s.lookIntoStores(ctx, holds)
 }

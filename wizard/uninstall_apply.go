@@ -9,18 +9,16 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/clawsetup/clawsetup/secrets"
-	"github.com/clawsetup/clawsetup/wizard/engine"
 	"github.com/clawsetup/clawsetup/wizard/files"
 	"github.com/clawsetup/clawsetup/wizard/hint"
 	"github.com/clawsetup/clawsetup/wizard/journal"
 	"github.com/clawsetup/clawsetup/wizard/text"
 )
 
-// removeTime bounds what the engine may take to remove everything.
+// removeTime bounds what an engine may take to remove everything.
 const removeTime = 3 * time.Minute
 
 // Apply implements Session: the transaction, and after its commit what no journal brings
@@ -39,7 +37,7 @@ func (s *UninstallSession) Apply(ctx context.Context, p *Plan, report func(Progr
 	}
 	held := &heldLock{lock: lock}
 	defer held.release()
-	res := Result{Notes: slices.Clone(p.Notes)}
+	res := Result{Notes: slices.Clone(p.Notes), Next: p.Next}
 	if !p.settled() {
 		if res, err = s.w.transact(ctx, p, report); err != nil {
 			return Result{}, err
@@ -83,15 +81,11 @@ func (h *heldLock) release() {
 
 // rest is what follows the commit. Every part of it can be repeated.
 func (s *UninstallSession) rest(ctx context.Context, p *Plan, held *heldLock, report func(Progress)) ([]Note, error) {
-	var notes []Note
-	if s.engineSeen {
-		if err := s.emptyEngine(ctx, report); err != nil {
-			return nil, err
-		}
-		for _, ref := range s.stayed {
-			notes = append(notes, Note{ID: "uninstall-image-in-use", State: Attention, Args: []any{ref}})
-		}
+	notes, err := s.emptyEngines(ctx, report)
+	if err != nil {
+		return nil, err
 	}
+	notes = append(notes, s.noteLeft()...)
 	p.tell(report, Begun, removeRuntime)
 	if err := s.removeCopies(); err != nil {
 		return nil, err
@@ -117,53 +111,30 @@ func (s *UninstallSession) rest(ctx context.Context, p *Plan, held *heldLock, re
 	return append(notes, s.search(ctx, left, false)...), nil
 }
 
-// emptyEngine removes what the engine holds of this installation, but for images that
-// somebody else's container needs.
-func (s *UninstallSession) emptyEngine(ctx context.Context, report func(Progress)) error {
-	ctx, cancel := context.WithTimeout(ctx, removeTime)
-	defer cancel()
-	e, err := s.w.Engine(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = e.Close() }()
-	owned, err := e.Owned(ctx, s.projects(), s.known.images)
-	if err != nil {
-		return err
-	}
-	remove := func(kind, name string, do func() error) {
-		if err != nil {
-			return
-		}
-		args := []any{text.Clean(name, 200)}
-		report(Progress{ID: "remove-" + kind, Args: args})
-		switch err = do(); {
-		case err == nil:
-			report(Progress{ID: "remove-" + kind, Args: args, State: Durable})
-		case errors.Is(err, engine.ErrInUse):
-			s.stayed, err = append(s.stayed, text.Clean(name, 200)), nil
-			report(Progress{ID: "remove-" + kind, Args: args, State: Undone})
-		}
-	}
-	for _, c := range owned.Containers {
-		remove(removeContainer, strings.TrimPrefix(c.Name, "/"), func() error { return e.Remove(ctx, c.ID) })
-	}
-	for _, n := range owned.Networks {
-		remove(removeNetwork, n, func() error { return e.RemoveNetwork(ctx, n) })
-	}
-	for _, v := range owned.Volumes {
-		remove(removeVolume, v, func() error { return e.RemoveVolume(ctx, v) })
-	}
-	for _, i := range owned.Images {
-		remove(removeImage, i, func() error { return e.RemoveImage(ctx, i) })
-	}
-	return err
-}
-
 // removeCopies deletes the copies of the secrets in the runtime folder, and the files of
 // a trial.
 func (s *UninstallSession) removeCopies() error {
-	return errors.Join(s.w.hideSecrets(), s.w.Disk.RemoveEmptyDir(s.w.Paths.Runtime), s.w.removeTrial())
+	errs := []error{s.w.removeTrial()}
+	for _, dir := range s.runtimes() {
+		errs = append(errs, s.w.hideSecretsIn(dir), s.w.Disk.RemoveEmptyDir(filepath.Dir(dir)))
+	}
+	return errors.Join(errs...)
+}
+
+// runtimes are the folders that may hold copies of the keyring's secrets: the present one,
+// those that the journal or the compose file names, and that of a run that is resumed.
+func (s *UninstallSession) runtimes() []string {
+	out := []string{s.w.runtimeDir()}
+	more := s.known.used.runtimes
+	if s.remains != nil {
+		more = slices.DeleteFunc(slices.Clone(s.remains.Own), func(dir string) bool { return !s.w.isRuntime(dir) })
+	}
+	for _, dir := range more {
+		if s.w.isRuntime(dir) && !slices.Contains(out, dir) {
+			out = append(out, dir)
+		}
+	}
+	return out
 }
 
 // tell reports how far the removals of some kinds are.
@@ -181,7 +152,7 @@ func (s *UninstallSession) left() remains {
 		return *s.remains
 	}
 	k := s.known
-	out := remains{Stores: k.stores, Held: k.held, Folders: slices.Clone(k.made), Own: []string{s.w.Paths.Config, s.w.runtimeDir(), s.w.Paths.State}}
+	out := remains{Stores: k.stores, Held: k.held, Folders: slices.Clone(k.made), Own: append(s.runtimes(), s.w.Paths.Config, s.w.Paths.State), Engines: s.unasked()}
 	for _, at := range k.stores {
 		if at.Dir != "" {
 			out.Own = append(out.Own, filepath.Join(at.Dir, "secrets"))
@@ -221,8 +192,11 @@ func (s *UninstallSession) keep(ctx context.Context, left remains) ([]Note, erro
 		return nil, err
 	}
 	detail := map[string]string{
-		detailUninstall: "journal kept", "engine": map[bool]string{true: "emptied", false: "not checked"}[s.engineSeen],
+		detailUninstall: "journal kept",
 		"images_in_use": strconv.Itoa(len(s.stayed)), "secrets_sought": strconv.Itoa(len(s.sought)), "secrets_found": strconv.Itoa(len(s.found)),
+	}
+	if err := s.engineDetail(detail); err != nil {
+		return nil, err
 	}
 	if _, err := log.Append(ctx, journal.Entry{Event: journal.SetupRemoved, Phase: journal.PhaseEvent, Why: []string{"R-02"}, Detail: detail}); err != nil {
 		return nil, fmt.Errorf("journaling what was removed: %w", err)

@@ -10,9 +10,7 @@ import (
 	"time"
 
 	"github.com/clawsetup/clawsetup/secrets"
-	"github.com/clawsetup/clawsetup/wizard/engine"
 	"github.com/clawsetup/clawsetup/wizard/journal"
-	"github.com/clawsetup/clawsetup/wizard/text"
 )
 
 // detailUninstall marks the record by which everything was taken back; its value says
@@ -31,7 +29,7 @@ const (
 	removeFolder    = "folder"
 )
 
-// lookTime bounds asking the engine what it holds.
+// lookTime bounds asking an engine what it holds.
 const lookTime = 20 * time.Second
 
 // Plan implements Session.
@@ -60,13 +58,15 @@ func (s *UninstallSession) Plan(ctx context.Context) (*Plan, error) {
 		p.detail(journal.SetupRemoved, map[string]string{detailUninstall: map[bool]string{true: "journal kept", false: "journal deleted"}[s.opts.KeepJournal]})
 		p.plan.Notes = append(p.plan.Notes, Note{ID: "uninstall-key-valid", State: Attention})
 	}
-	s.planEngine(ctx, p.plan)
+	s.planEngines(ctx, p.plan)
 	s.planRuntime(p.plan)
 	for _, dir := range hollow(s.left().Folders) {
 		p.plan.Removals = append(p.plan.Removals, Removal{removeFolder, dir})
 	}
 	s.planJournal(p.plan)
 	s.noteConversations(p.plan)
+	s.planUnasked(p.plan)
+	p.plan.Next = s.w.stopNext(p.plan)
 	return p.plan, nil
 }
 
@@ -133,53 +133,9 @@ func (s *UninstallSession) free(path string, data []byte) (string, error) {
 	return "", fmt.Errorf("keeping what was edited in %s: there are %d copies already", path, mostKeptCopies)
 }
 
-// planEngine lists what the engine holds of this installation.
-func (s *UninstallSession) planEngine(ctx context.Context, plan *Plan) {
-	ctx, cancel := context.WithTimeout(ctx, lookTime)
-	defer cancel()
-	owned, err := s.owned(ctx)
-	if err != nil {
-		plan.Notes = append(plan.Notes, Note{ID: "uninstall-engine-unchecked", State: NotChecked, Args: []any{reason(err), s.w.project()}})
-		if len(s.known.images) > 0 {
-			plan.Notes = append(plan.Notes, Note{ID: "uninstall-images-unchecked", State: NotChecked, Args: []any{s.known.images}})
-		}
-		return
-	}
-	s.engineSeen = true
-	before := len(plan.Removals)
-	for _, c := range owned.Containers {
-		plan.Removals = append(plan.Removals, Removal{removeContainer, text.Clean(strings.TrimPrefix(c.Name, "/"), 100)})
-	}
-	for _, of := range []struct {
-		kind  string
-		names []string
-	}{{removeNetwork, owned.Networks}, {removeVolume, owned.Volumes}, {removeImage, owned.Images}} {
-		for _, name := range of.names {
-			plan.Removals = append(plan.Removals, Removal{of.kind, text.Clean(name, 200)})
-		}
-	}
-	if n := len(plan.Removals) - before; n > 0 {
-		plan.Consents = append(plan.Consents, Note{ID: "uninstall-engine", State: Attention, Args: []any{len(owned.Containers), len(owned.Images)}})
-	}
-}
-
-// owned asks the engine.
-func (s *UninstallSession) owned(ctx context.Context) (engine.Owned, error) {
-	e, err := s.w.Engine(ctx)
-	if err != nil {
-		return engine.Owned{}, err
-	}
-	defer func() { _ = e.Close() }()
-	return e.Owned(ctx, s.projects(), s.known.images)
-}
-
-func (s *UninstallSession) projects() []string {
-	return []string{s.w.project(), s.w.project() + trialSuffix}
-}
-
 // planRuntime lists the copies of the secrets that up made, and the files of a trial.
 func (s *UninstallSession) planRuntime(plan *Plan) {
-	for _, dir := range []string{s.w.runtimeDir(), s.w.trialDir()} {
+	for _, dir := range append(s.runtimes(), s.w.trialDir()) {
 		if _, err := os.Lstat(dir); err == nil {
 			plan.Removals = append(plan.Removals, Removal{removeRuntime, dir})
 		}

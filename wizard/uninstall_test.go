@@ -252,6 +252,35 @@ func TestUninstallOfLeftovers(t *testing.T) {
 	}
 }
 
+// TestUninstallOfCopiesElsewhere: copies are where the compose file says, whatever folder
+// this session has for them; a folder that is not ours is left, whoever names it there.
+func TestUninstallOfCopiesElsewhere(t *testing.T) {
+	h := newHost(t)
+	h.mustInit(map[string]string{"store": "keyring"})
+	run := filepath.Join(h.Paths.Runtime, h.Paths.Scope())
+	foreign := h.path("foreign")
+	for _, dir := range []string{run, foreign} {
+		must(t, os.MkdirAll(dir, 0o700))
+		must(t, os.WriteFile(filepath.Join(dir, secrets.APIKey), []byte(firstKey), 0o600))
+	}
+	compose := h.path("config/clawsetup/docker-compose.cloudru-proxy.yml")
+	b, err := os.ReadFile(compose)
+	must(t, err)
+	edited := strings.Replace(string(b), filepath.Join(run, secrets.ProxyToken), filepath.Join(foreign, secrets.APIKey), 1)
+	if edited == string(b) {
+		t.Fatalf("no copy in %s", b)
+	}
+	must(t, os.WriteFile(compose, []byte(edited), 0o600))
+	h.Paths.Runtime = h.path("elsewhere/clawsetup")
+	h.uninstall(wizard.UninstallOptions{})
+	if _, err := os.Lstat(h.path("run/clawsetup")); err == nil {
+		t.Error("the copies are left")
+	}
+	if _, err := os.Lstat(filepath.Join(foreign, secrets.APIKey)); err != nil {
+		t.Errorf("somebody else's file is gone: %v", err)
+	}
+}
+
 // TestUninstallNeedsTheStore: a store that holds secrets and cannot be asked ends it before
 // anything is changed; one that the journal knows to be empty does not.
 func TestUninstallNeedsTheStore(t *testing.T) {

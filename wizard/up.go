@@ -69,7 +69,7 @@ func (s *UpSession) Close() error {
 }
 
 // Prepare connects to the engine, gets both images into it, and tries what was not
-// tried yet. Of the operator's files it changes none.
+// tried yet. Of the operator's files it changes none; the journal gets to know the engine.
 func (s *UpSession) Prepare(ctx context.Context, report func(Progress)) error {
 	version, err := engine.ComposeVersion(ctx)
 	if err != nil {
@@ -79,6 +79,10 @@ func (s *UpSession) Prepare(ctx context.Context, report func(Progress)) error {
 		return err
 	}
 	report(Progress{ID: "engine", Args: []any{s.engine.Name + " " + s.engine.Version, s.engine.Endpoint.Address(), version}, State: Durable})
+	// Images come to it before the operator is asked anything.
+	if err := s.w.recordUse(ctx, s.setup, s.engine); err != nil {
+		return err
+	}
 	if err := s.pull(ctx, report); err != nil {
 		return err
 	}

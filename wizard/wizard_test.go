@@ -98,7 +98,7 @@ func (h *host) wizard(disk *files.Disk) *wizard.Wizard {
 			OpenClaw: func(context.Context) (openclaw.Install, error) { return openclaw.Install{}, openclaw.ErrNotInstalled },
 			Claude:   claude.Find,
 		},
-		Engine: func(context.Context) (*engine.Engine, error) { return nil, engine.ErrAbsent },
+		Engine:   func(context.Context) (*engine.Engine, error) { return nil, engine.ErrAbsent },
 		EngineAt: func(context.Context, engine.Endpoint) (*engine.Engine, error) { return nil, engine.ErrAbsent },
 		Gateway: func() (engine.GatewayImage, error) {
 			return engine.NewGatewayImage([]byte("a program"), "amd64", "clawsetup-test")

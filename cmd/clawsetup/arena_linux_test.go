@@ -25,6 +25,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/clawsetup/clawsetup/templates"
 	"github.com/clawsetup/clawsetup/wizard"
 	"github.com/clawsetup/clawsetup/wizard/cloudru/cloudrutest"
 	"github.com/clawsetup/clawsetup/wizard/engine"
@@ -94,9 +95,14 @@ func newArenaOn(t *testing.T, socket string, habits ...string) *arena {
 	return a
 }
 
-// clear takes away what a test left in the engine.
+// clear takes away what a test left in the engine: the next uninstall would keep what
+// this installation may need.
 func (a *arena) clear() {
 	_, _ = a.run("down", "--purge")
+	gateways, _ := exec.Command("docker", "-H", a.socket, "images", "--quiet", "--filter", "label="+templates.LabelInstallation+"="+a.project()).Output()
+	for _, id := range strings.Fields(string(gateways)) {
+		_ = exec.Command("docker", "-H", a.socket, "rmi", "--force", id).Run()
+	}
 	if a.t.Failed() {
 		out, _ := exec.Command("docker", "-H", a.socket, "ps", "--all").CombinedOutput()
 		a.t.Logf("left: %s", out)

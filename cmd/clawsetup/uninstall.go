@@ -1,7 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -29,7 +32,8 @@ func (a *app) uninstallCommand(u *ui.UI) *cobra.Command {
 	return c
 }
 
-// runUninstall ends with exit code 1 when a secret was found that was to be gone.
+// runUninstall ends with exit code 1 when a secret was found that was to be gone, or an
+// engine that may hold something of the set-up could not be asked.
 func (a *app) runUninstall(ctx context.Context, o *uninstallOptions) error {
 	u := a.ui(ui.Options{Yes: o.yes, DryRun: o.dryRun, JSON: o.json})
 	s, err := a.wizard(u).NewUninstall(ctx, wizard.UninstallOptions{KeepJournal: o.keepJournal, DryRun: o.dryRun})
@@ -39,8 +43,12 @@ func (a *app) runUninstall(ctx context.Context, o *uninstallOptions) error {
 	if err := a.drive(ctx, u, s, "uninstall", o.json, o.dryRun); err != nil {
 		return err
 	}
-	if n := len(s.Found()); n > 0 {
-		return hint.With(wizard.ErrUninstallIncomplete, "uninstall-found", n)
+	left := error(nil)
+	if at := s.Unasked(); len(at) > 0 && !o.dryRun {
+		left = fmt.Errorf("%w: what is in the engine could not be removed, since it does not answer: %s", wizard.ErrUninstallIncomplete, strings.Join(at, ", "))
 	}
-	return nil
+	if n := len(s.Found()); n > 0 {
+		left = hint.With(cmp.Or(left, wizard.ErrUninstallIncomplete), "uninstall-found", n)
+	}
+	return left
 }

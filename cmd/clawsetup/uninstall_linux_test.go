@@ -2,6 +2,8 @@ package main
 
 import (
 	"maps"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -247,3 +249,210 @@ func TestUninstallStopsAtTheEngine(t *testing.T) {
 		t.Errorf("%d containers are left", n)
 	}
 }
+
+// idleEngine answers as an engine in which there is nothing, and is not the arena's.
+func idleEngine(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("unix", filepath.Join(shortDir(t), "idle.sock"))
+	check(t, err)
+	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Api-Version", "1.47")
+		w.Header().Set("Content-Type", "application/json")
+		said := "[]"
+		switch p := r.URL.Path; {
+		case strings.HasSuffix(p, "/version"):
+			said = `{"Version":"27.0.0","ApiVersion":"1.47","MinAPIVersion":"1.24","Os":"linux","Arch":"amd64"}`
+		case strings.HasSuffix(p, "/volumes"):
+			said = `{"Volumes":[]}`
+		case strings.Contains(p, "/images/") && !strings.HasSuffix(p, "/images/json"):
+			w.WriteHeader(http.StatusNotFound)
+			said = `{"message":"No such image"}`
+		}
+		_, _ = w.Write([]byte(said))
+	})}
+	go func() { _ = s.Serve(l) }()
+	t.Cleanup(func() { _ = s.Close() })
+	return "unix://" + l.Addr().String()
+}
+
+// shortDir is one in which a socket may have a name: these are at most 108 bytes long.
+func shortDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "cst")
+	check(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+// nothingRuns wants no container of the arena, and nobody with the key in his memory.
+func (a *arena) nothingRuns() {
+	a.t.Helper()
+	if n := len(a.containers()); n > 0 {
+		a.t.Errorf("%d containers are left", n)
+	}
+	if n := a.haunts(arenaKey); n > 0 {
+		a.t.Errorf("the key is still in %d places", n)
+	}
+}
+
+// TestUninstallAsksTheEngineOfUp: whichever engine the shell names, the one that up used
+// is emptied; one that was never used need not be there.
+func TestUninstallAsksTheEngineOfUp(t *testing.T) {
+	for name, present := range map[string]string{"another": idleEngine(t), "none": "unix:///nonexistent.sock"} {
+		t.Run(name, func(t *testing.T) {
+			a := newArena(t)
+			a.init()
+			a.up()
+			a.env = []string{"DOCKER_HOST=" + present}
+			a.must(0, "uninstall", "--yes")
+			a.nothingRuns()
+		})
+	}
+	t.Run("of older programs", func(t *testing.T) {
+		a := newArena(t)
+		a.init()
+		a.up("--on-login")
+		// Before engines were recorded, setup.yaml alone named the one of a login.
+		a.forgetEngines()
+		a.env = []string{"DOCKER_HOST=" + idleEngine(t)}
+		a.must(0, "uninstall", "--yes")
+		a.nothingRuns()
+	})
+}
+
+// forgetEngines makes the journal one that was begun anew and knows nothing of engines.
+func (a *arena) forgetEngines() {
+	a.t.Helper()
+	for _, dir := range []string{"state/clawsetup", "config/clawsetup/secrets/journal_key", "config/clawsetup/secrets/snapshot_key", "config/clawsetup/secrets/journal_head"} {
+		check(a.t, os.RemoveAll(a.path(dir)))
+	}
+	a.must(0, "rotate-key", "--token", "--yes")
+}
+
+// stopped is an address of the arena's engine that answers until the function is called,
+// and again after the one that it returns.
+func (a *arena) stopped() (stop func() (start func())) {
+	a.t.Helper()
+	link := filepath.Join(shortDir(a.t), "engine.sock")
+	target := strings.TrimPrefix(a.socket, "unix://")
+	check(a.t, os.Symlink(target, link))
+	a.env = []string{"DOCKER_HOST=unix://" + link}
+	return func() func() {
+		check(a.t, os.Remove(link))
+		return func() { check(a.t, os.Symlink(target, link)) }
+	}
+}
+
+// TestUninstallWithoutTheEngine: what is in an engine that does not answer is a risk that
+// is shown, and an uninstall that is not complete. A kept journal lets the next one finish;
+// without one the commands that were shown do.
+func TestUninstallWithoutTheEngine(t *testing.T) {
+	t.Run("journal kept", func(t *testing.T) {
+		a := newArena(t)
+		stop := a.stopped()
+		a.init()
+		a.up()
+		start := stop()
+		if out := a.must(0, "uninstall", "--dry-run", "--json", "--keep-journal"); !strings.Contains(out, "uninstall-engine-later") {
+			t.Error("no consent")
+		}
+		for range 2 { // also when there is nothing else to do
+			if out := oneLine(a.must(1, "uninstall", "--yes", "--keep-journal")); !strings.Contains(out, "not everything is gone") || !strings.Contains(out, "engine.sock") {
+				t.Errorf("%s", out)
+			}
+		}
+		if len(a.containers()) == 0 {
+			t.Fatal("no container is left")
+		}
+		a.must(0, "config-history", "verify")
+		start()
+		a.env = []string{"DOCKER_HOST=" + idleEngine(t)}
+		a.must(0, "uninstall", "--yes", "--keep-journal")
+		a.nothingRuns()
+		// That one is emptied: whether it answers is nobody's concern any more.
+		stop()
+		a.must(0, "uninstall", "--yes")
+	})
+	t.Run("by hand", func(t *testing.T) {
+		a := newArena(t)
+		stop := a.stopped()
+		a.init()
+		a.up()
+		start := stop()
+		if out := a.must(0, "uninstall", "--dry-run", "--json"); !strings.Contains(out, "uninstall-engine-unasked") {
+			t.Error("no consent")
+		}
+		out := oneLine(a.must(1, "uninstall", "--yes"))
+		_, commands, found := strings.Cut(out[strings.Index(out, "Done"):], "by hand: ")
+		if !found || !strings.Contains(out, "not everything is gone") {
+			t.Fatalf("%s", out)
+		}
+		commands, _, _ = strings.Cut(commands, a.image.Reference[:strings.LastIndex(a.image.Reference, ":")])
+		start()
+		if said, err := exec.Command("sh", "-c", commands).CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", commands, err, said)
+		}
+		a.nothingRuns()
+	})
+	t.Run("never used", func(t *testing.T) {
+		a := newArena(t)
+		a.init()
+		a.env = []string{"DOCKER_HOST=unix:///nonexistent.sock"}
+		a.must(0, "uninstall", "--yes")
+	})
+}
+
+// TestUninstallLeavesOthersTheirImages: an image of a gateway is of one installation, and
+// what does not say whose it is stays as long as there is another.
+func TestUninstallLeavesOthersTheirImages(t *testing.T) {
+	a, b := newArena(t), newArena(t)
+	b.image = a.image
+	a.init()
+	b.init()
+	a.up()
+	a.must(0, "down") // it has images alone
+	empty := filepath.Join(t.TempDir(), "empty.tar")
+	check(t, os.WriteFile(empty, make([]byte, 1024), 0o600))
+	docker(t, "import", "--change", "LABEL clawsetup.managed=true", empty, "clawsetup.local/gateway:unsaid")
+	t.Cleanup(func() {
+		_ = exec.Command("docker", "--host", a.socket, "rmi", "clawsetup.local/gateway:unsaid").Run()
+	})
+	b.up()
+	out := oneLine(b.must(0, "uninstall", "--yes"))
+	if !strings.Contains(out, a.project()) || !strings.Contains(out, "stays") {
+		t.Errorf("not said what stays, and for whom: %s", out)
+	}
+	docker(t, "image", "inspect", "clawsetup.local/gateway:unsaid")
+	if left := docker(t, "images", "--quiet", "--filter", "label=clawsetup.installation="+b.project()); left != "" {
+		t.Errorf("its own gateway is left: %s", left)
+	}
+	check(t, a.registry.Close())
+	a.up() // from what the engine has
+	if out := oneLine(a.must(0, "uninstall", "--dry-run", "--json")); !strings.Contains(out, "uninstall-images-shared") {
+		t.Error("no consent to what others may lose")
+	}
+	a.must(0, "uninstall", "--yes")
+	a.nothingRuns()
+	if left := docker(t, "images", "--quiet", "--filter", "reference=clawsetup.local/gateway:*"); left != "" {
+		t.Errorf("gateways are left: %s", left)
+	}
+}
+
+// TestUninstallFindsTheCopies: the folder of the keyring's copies is the one of up, also
+// for a session that has another.
+func TestUninstallFindsTheCopies(t *testing.T) {
+	a := newArena(t)
+	a.needKeyring()
+	a.init("--store", "keyring")
+	a.up()
+	check(t, os.Remove(a.config("docker-compose.cloudru-proxy.yml"))) // the journal has to know
+	a.env = append(a.env, "XDG_RUNTIME_DIR="+a.path("run2"))
+	a.must(0, "uninstall", "--yes")
+	if left, _ := filepath.Glob(a.path("run/*")); len(left) > 0 {
+		t.Errorf("left: %q", left)
+	}
+	a.nothingRuns()
+}
+
+// oneLine is a text without its line breaks.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -73,6 +73,9 @@ const (
 	// FindingsReported says that an examination found something that it had not found
 	// before, or that nothing is left.
 	FindingsReported Event = "FindingsReported"
+	// EngineUsed says which engine is about to hold something of the installation, and
+	// where the secrets of the keyring are copied to for it: what an uninstall asks.
+	EngineUsed Event = "EngineUsed"
 	// SetupRemoved says that clawsetup took back what it had done.
 	SetupRemoved Event = "SetupRemoved"
 )
