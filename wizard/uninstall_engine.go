@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/clawsetup/clawsetup/templates"
 	"github.com/clawsetup/clawsetup/wizard/engine"
 	"github.com/clawsetup/clawsetup/wizard/text"
 )
@@ -26,11 +28,34 @@ type askedEngine struct {
 
 // leftEngine is an engine that could not be asked and that may hold something of ours.
 type leftEngine struct {
-	// Where is its address, Docker the beginning of the commands that reach it.
-	Where  string `json:"where"`
-	Docker string `json:"docker"`
+	// Host is its address, without a password; empty when it is not known.
+	Host string `json:"host"`
 	// Images are pinned references that may be there.
 	Images []string `json:"images,omitempty"`
+}
+
+// left is the engine with what may be in it.
+func (a *askedEngine) left(images []string) leftEngine { return leftEngine{a.at.Bare(), images} }
+
+// where is the engine as people are told of it: one without an address is whatever the
+// docker command line finds.
+func (l leftEngine) where() string {
+	if l.Host == "" {
+		return "docker"
+	}
+	return engine.At(l.Host).Address()
+}
+
+// docker is the beginning of a command line that speaks to the engine.
+func (l leftEngine) docker() string {
+	if l.Host == "" {
+		return "docker"
+	}
+	host := l.Host
+	if strings.ContainsAny(host, " '\"$`\\&;()<>|") {
+		host = "'" + strings.ReplaceAll(host, "'", `'\''`) + "'"
+	}
+	return "docker --host " + host
 }
 
 // engines are all that may hold something of ours, each once: those that up used, those of
@@ -154,30 +179,10 @@ func (s *UninstallSession) unasked() []leftEngine {
 	var out []leftEngine
 	for _, a := range s.asked {
 		if a.err != nil && a.holds {
-			out = append(out, leftEngine{a.where(), a.docker(), s.known.images})
+			out = append(out, a.left(s.known.images))
 		}
 	}
 	return out
-}
-
-// where is the engine's address; of one that cannot be found, who should know it.
-func (a *askedEngine) where() string {
-	if a.at.Host == "" {
-		return "docker"
-	}
-	return a.at.Address()
-}
-
-// docker is the beginning of a command line that speaks to the engine.
-func (a *askedEngine) docker() string {
-	if a.at.Host == "" {
-		return "docker"
-	}
-	host := a.at.Address()
-	if strings.ContainsAny(host, " '\"$`\\&;()") {
-		host = "'" + strings.ReplaceAll(host, "'", `'\''`) + "'"
-	}
-	return "docker --host " + host
 }
 
 // planUnasked says what stays in an engine that could not be asked: a risk that the
@@ -191,7 +196,8 @@ func (s *UninstallSession) planUnasked(plan *Plan) {
 		if a.err == nil || !a.holds {
 			continue
 		}
-		note := Note{ID: id, State: Attention, Args: []any{a.where(), reason(a.err), s.w.project(), a.docker(), strings.Join(s.known.images, " ")}}
+		l := a.left(s.known.images)
+		note := Note{ID: id, State: Attention, Args: []any{l.where(), reason(a.err), s.w.project(), l.docker(), strings.Join(l.Images, " ")}}
 		if nothing {
 			plan.Notes = append(plan.Notes, note)
 		} else {
@@ -200,7 +206,35 @@ func (s *UninstallSession) planUnasked(plan *Plan) {
 	}
 }
 
-// noteLeft says what is to be done by hand, when the rest is done.
+// nextLeft are the commands that remove by hand what stays in engines that could not be
+// asked: found by the labels that compose and we gave it. With a kept journal the next
+// uninstall does it.
+func (s *UninstallSession) nextLeft() [][]string {
+	left := s.unasked()
+	if len(left) > 0 && s.opts.KeepJournal {
+		return [][]string{{filepath.Base(s.w.Executable), "uninstall"}}
+	}
+	var out [][]string
+	project := "label=" + engine.LabelProject + "=" + s.w.project()
+	for _, l := range left {
+		docker := func(args ...string) []string {
+			if l.Host != "" {
+				args = slices.Concat([]string{"--host", l.Host}, args)
+			}
+			return append([]string{"docker"}, args...)
+		}
+		out = append(out,
+			[]string{"sh", "-c", l.docker() + " rm --force $(" + l.docker() + " ps --all --quiet --filter " + project + ")"},
+			docker("network", "prune", "--force", "--filter", project),
+			docker("image", "prune", "--all", "--force", "--filter", "label="+templates.LabelInstallation+"="+s.w.project()))
+		for _, ref := range l.Images {
+			out = append(out, docker("rmi", ref))
+		}
+	}
+	return out
+}
+
+// noteLeft says what stays, when the rest is done.
 func (s *UninstallSession) noteLeft() []Note {
 	var out []Note
 	for _, l := range s.unasked() {
@@ -208,7 +242,7 @@ func (s *UninstallSession) noteLeft() []Note {
 		if s.opts.KeepJournal {
 			id = "uninstall-engine-waits"
 		}
-		out = append(out, Note{ID: id, State: Failed, Args: []any{l.Where, s.w.project(), l.Docker, strings.Join(l.Images, " ")}})
+		out = append(out, Note{ID: id, State: Failed, Args: []any{l.where()}})
 	}
 	return out
 }
@@ -218,7 +252,7 @@ func (s *UninstallSession) noteLeft() []Note {
 func (s *UninstallSession) Unasked() []string {
 	var out []string
 	for _, l := range s.unasked() {
-		out = append(out, l.Where)
+		out = append(out, l.where())
 	}
 	return out
 }
@@ -291,9 +325,9 @@ func (s *UninstallSession) engineDetail(detail map[string]string) error {
 	for _, a := range s.asked {
 		switch {
 		case a.err == nil && len(a.stayed) == 0:
-			emptied = append(emptied, a.at.Recorded()["engine"])
+			emptied = append(emptied, a.at.Bare())
 		case a.err == nil, a.holds:
-			left = append(left, a.at.Recorded()["engine"])
+			left = append(left, a.at.Bare())
 		}
 	}
 	for name, hosts := range map[string][]string{detailEmptied: emptied, detailLeft: left} {

@@ -66,7 +66,7 @@ func (s *UninstallSession) Plan(ctx context.Context) (*Plan, error) {
 	s.planJournal(p.plan)
 	s.noteConversations(p.plan)
 	s.planUnasked(p.plan)
-	p.plan.Next = s.w.stopNext(p.plan)
+	p.plan.Next = slices.Concat(s.w.stopNext(p.plan), s.nextLeft())
 	return p.plan, nil
 }
 
@@ -174,7 +174,7 @@ func (s *UninstallSession) noteConversations(plan *Plan) {
 
 // planRemains is the Plan of a run that finishes an interrupted one.
 func (s *UninstallSession) planRemains() *Plan {
-	plan := &Plan{basis: s.basis}
+	plan := &Plan{basis: s.basis, Next: s.nextLeft()}
 	if len(s.remains.Stores) == 0 {
 		plan.Removals = []Removal{{removeFolder, s.w.Paths.State}}
 		return plan

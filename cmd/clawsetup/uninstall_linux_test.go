@@ -382,17 +382,21 @@ func TestUninstallWithoutTheEngine(t *testing.T) {
 		if out := a.must(0, "uninstall", "--dry-run", "--json"); !strings.Contains(out, "uninstall-engine-unasked") {
 			t.Error("no consent")
 		}
-		out := oneLine(a.must(1, "uninstall", "--yes"))
-		_, commands, found := strings.Cut(out[strings.Index(out, "Done"):], "by hand: ")
-		if !found || !strings.Contains(out, "not everything is gone") {
-			t.Fatalf("%s", out)
+		_, commands, found := strings.Cut(a.must(1, "uninstall", "--yes"), "Next:\n")
+		commands, _, ended := strings.Cut(commands, "error: not everything is gone")
+		if !found || !ended {
+			t.Fatal("not said what is to be done, or that it is")
 		}
-		commands, _, _ = strings.Cut(commands, a.image.Reference[:strings.LastIndex(a.image.Reference, ":")])
 		start()
-		if said, err := exec.Command("sh", "-c", commands).CombinedOutput(); err != nil {
+		if said, err := exec.Command("sh", "-ec", commands).CombinedOutput(); err != nil {
 			t.Errorf("%s: %v\n%s", commands, err, said)
 		}
 		a.nothingRuns()
+		for _, of := range []string{"label=clawsetup.installation=" + a.project(), "reference=" + strings.Split(a.image.Reference, ":latest")[0]} {
+			if left := docker(t, "images", "--quiet", "--filter", of); left != "" {
+				t.Errorf("of %s is left: %s", of, left)
+			}
+		}
 	})
 	t.Run("never used", func(t *testing.T) {
 		a := newArena(t)

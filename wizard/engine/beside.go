@@ -47,7 +47,7 @@ func (e *Engine) RunBeside(ctx context.Context, id string, b Beside) (string, er
 		binds = append(binds, s+":"+templates.SecretsPath+"/"+filepath.Base(s)+":ro")
 	}
 	labels := maps.Clone(b.Labels)
-	labels[labelProject] = b.Project
+	labels[LabelProject] = b.Project
 	made, err := e.api.ContainerCreate(ctx,
 		&container.Config{Image: b.Image, Cmd: b.Command, User: templates.GatewayUser, Labels: labels},
 		&container.HostConfig{

@@ -22,9 +22,11 @@ import (
 	"github.com/clawsetup/clawsetup/wizard/text"
 )
 
-// The labels by which compose finds its own.
+// LabelProject is the label by which compose finds what belongs to a project.
+const LabelProject = "com.docker.compose.project"
+
+// Other labels of compose's.
 const (
-	labelProject = "com.docker.compose.project"
 	labelService = "com.docker.compose.service"
 	labelHash    = "com.docker.compose.config-hash"
 	labelNumber  = "com.docker.compose.container-number"
@@ -90,7 +92,7 @@ func (c Container) MadeAt() time.Time {
 // Containers are those of a compose project, stopped ones included, ordered by
 // service and number.
 func (e *Engine) Containers(ctx context.Context, project string) ([]Container, error) {
-	list, err := e.api.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", labelProject+"="+project))})
+	list, err := e.api.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", LabelProject+"="+project))})
 	if err != nil {
 		return nil, fmt.Errorf("asking the engine for the containers of %s: %w", project, err)
 	}
@@ -179,7 +181,7 @@ func (e *Engine) Deaths(ctx context.Context, project string, since, until time.T
 	defer cancel()
 	messages, errs := e.api.Events(ctx, events.ListOptions{
 		Since: seconds(since), Until: seconds(until),
-		Filters: filters.NewArgs(filters.Arg("type", "container"), filters.Arg("event", "die"), filters.Arg("label", labelProject+"="+project)),
+		Filters: filters.NewArgs(filters.Arg("type", "container"), filters.Arg("event", "die"), filters.Arg("label", LabelProject+"="+project)),
 	})
 	out := map[string]int{}
 	for {

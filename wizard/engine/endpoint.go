@@ -152,7 +152,7 @@ const (
 // user or a password, neither of which an engine is asked with, and the folder of the
 // files for TLS. FromRecord reads it.
 func (e Endpoint) Recorded() map[string]string {
-	out := map[string]string{recordedHost: e.bare()}
+	out := map[string]string{recordedHost: e.Bare()}
 	if e.cert != "" {
 		out[recordedCertificates] = filepath.Dir(e.cert)
 	}
@@ -178,7 +178,7 @@ func (e Endpoint) Same(other Endpoint) bool { return e.place() == other.place() 
 func (e Endpoint) place() string {
 	path, isSocket := strings.CutPrefix(e.Host, "unix://")
 	if !isSocket {
-		return e.bare()
+		return e.Bare()
 	}
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
@@ -219,10 +219,10 @@ func (e Endpoint) remote(host string) error {
 var userinfo = regexp.MustCompile(`(?is)^([a-z]+://)?.*@`)
 
 // Address is the endpoint as it may be shown: without a user or a password.
-func (e Endpoint) Address() string { return text.Clean(e.bare(), 100) }
+func (e Endpoint) Address() string { return text.Clean(e.Bare(), 100) }
 
-// bare is the whole address, without a user or a password.
-func (e Endpoint) bare() string {
+// Bare is the whole address, without a user or a password.
+func (e Endpoint) Bare() string {
 	if strings.HasPrefix(e.Host, "unix:///") || strings.HasPrefix(e.Host, "npipe:///") {
 		return e.Host // a path, which may have an "@"
 	}

@@ -52,7 +52,7 @@ func (e *Engine) Owned(ctx context.Context, projects, refs []string) (Owned, err
 			return out, err
 		}
 		out.Containers = append(out.Containers, containers...)
-		of := filters.NewArgs(filters.Arg("label", labelProject+"="+project))
+		of := filters.NewArgs(filters.Arg("label", LabelProject+"="+project))
 		networks, err := e.api.NetworkList(ctx, network.ListOptions{Filters: of})
 		if err != nil {
 			return out, fmt.Errorf("asking the engine for the networks of %s: %w", project, err)
@@ -79,7 +79,7 @@ func (e *Engine) Owned(ctx context.Context, projects, refs []string) (Owned, err
 // volume.
 func (e *Engine) otherProjects(ctx context.Context, projects []string) ([]string, error) {
 	var labels []map[string]string
-	marked := filters.NewArgs(filters.Arg("label", labelProject))
+	marked := filters.NewArgs(filters.Arg("label", LabelProject))
 	containers, err := e.api.ContainerList(ctx, container.ListOptions{All: true, Filters: marked})
 	if err != nil {
 		return nil, fmt.Errorf("asking the engine for its containers: %w", err)
@@ -103,7 +103,7 @@ func (e *Engine) otherProjects(ctx context.Context, projects []string) ([]string
 	}
 	var out []string
 	for _, l := range labels {
-		if p := l[labelProject]; strings.HasPrefix(p, OurProjects) && !slices.Contains(projects, p) {
+		if p := l[LabelProject]; strings.HasPrefix(p, OurProjects) && !slices.Contains(projects, p) {
 			out = append(out, text.Clean(p, 60))
 		}
 	}
