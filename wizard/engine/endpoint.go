@@ -221,7 +221,8 @@ var userinfo = regexp.MustCompile(`(?is)^([a-z]+://)?.*@`)
 // Address is the endpoint as it may be shown: without a user or a password.
 func (e Endpoint) Address() string { return text.Clean(e.Bare(), 100) }
 
-// Bare is the whole address, without a user or a password.
+// Bare is the whole address, without a user or a password: as it may be recorded, not as
+// it may be shown.
 func (e Endpoint) Bare() string {
 	if strings.HasPrefix(e.Host, "unix:///") || strings.HasPrefix(e.Host, "npipe:///") {
 		return e.Host // a path, which may have an "@"
