@@ -293,7 +293,9 @@ func TestOnLogin(t *testing.T) {
 	if _, err := os.Stat(unit); err != nil {
 		t.Error(err)
 	}
-	a.must(0, "down", "--on-login", "--yes")
+	if out := a.must(0, "down", "--on-login", "--yes"); !strings.Contains(out, "systemctl --user stop clawsetup.service\n  systemctl --user daemon-reload") {
+		t.Errorf("not said how the unit is stopped: %s", out)
+	}
 	for _, path := range []string{unit, wants, filepath.Dir(wants)} {
 		if _, err := os.Stat(path); err == nil {
 			t.Errorf("%s is left", path)
