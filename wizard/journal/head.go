@@ -71,8 +71,8 @@ func ParseHead(s string) (Head, error) {
 	return Head{Log: parts[0], Seq: seq, Hash: parts[2], MAC: parts[3]}, nil
 }
 
-// authentic tells whether h was made with the key of s; without a key it cannot
-// be told and passes.
-func (h Head) authentic(s *sealer) bool {
-	return s.mac == nil || hmac.Equal([]byte(h.MAC), []byte(s.headMAC(h)))
+// forged tells whether h was not made with the key of s. Without a key it cannot be
+// told: a head that is not forged is not authentic for that.
+func (h Head) forged(s *sealer) bool {
+	return s.mac != nil && !hmac.Equal([]byte(h.MAC), []byte(s.headMAC(h)))
 }

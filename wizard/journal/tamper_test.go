@@ -391,7 +391,7 @@ func TestNoKey(t *testing.T) {
 	if err != nil || !r.OK() || r.Complete() {
 		t.Fatalf("%+v %v", r, err)
 	}
-	if r.MACs.State != NotChecked || r.Anchor.State != NotChecked || r.Sidecar.State != OK {
+	if r.MACs.State != NotChecked || r.Anchor.State != NotChecked || r.Sidecar.State != NotChecked {
 		t.Fatalf("%+v", r)
 	}
 	if _, err := Open(t.Context(), f.disk, f.dir, Keys{}, nil); err == nil {
@@ -401,6 +401,24 @@ func TestNoKey(t *testing.T) {
 	if _, err := verify(t.Context(), f.disk, f.dir, &short, nil); err == nil {
 		t.Fatal("verified with a short key")
 	}
+}
+
+// TestMadeUpHeadIsNotChecked: whoever cuts the journal can write a head that fits, but
+// for its MAC, which nobody can judge without the keys.
+func TestMadeUpHeadIsNotChecked(t *testing.T) {
+	f := sealedFixture(t)
+	f.write(f.path(), bytes.Join(bytes.SplitAfter(f.read(f.path()), []byte("\n"))[:4], nil))
+	r, err := Verify(t.Context(), f.disk, f.dir, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantReason(t, r, PartSidecar, Behind)
+	r.Head.MAC = strings.Repeat("a", hashLen)
+	f.write(f.sidecar(), []byte(r.Head.String()+"\n"))
+	if r, err = Verify(t.Context(), f.disk, f.dir, nil, nil); err != nil || r.Sidecar.State != NotChecked || r.Sidecar.Reason != NotGiven {
+		t.Fatalf("without keys: %+v %v", r, err)
+	}
+	wantReason(t, f.verify(), PartSidecar, WrongMAC)
 }
 
 // TestNewerVersionIsRefusedByName: with the version to install, when the record that names
