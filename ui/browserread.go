@@ -155,7 +155,7 @@ func (b *browser) verify() tea.Cmd {
 func (b *browser) report(h *wizard.History, missing int) *page {
 	p := &page{kind: pageVerify}
 	p.source = func(width int) []string {
-		out := b.u.verificationLines(b.t, h.Report, h.KeysErr, width)
+		out := b.u.verificationLines(b.t, h, width)
 		if missing > 0 {
 			out = append(out, b.u.notes(b.t, []wizard.Note{{ID: "snapshots-missing", State: wizard.Attention, Args: []any{missing}}}, width)...)
 		}

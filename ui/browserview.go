@@ -50,7 +50,7 @@ func (b *browser) verdict() string {
 	case h == nil:
 		return b.t.sign(wizard.NotChecked) + " " + b.u.T("state.not-checked")
 	}
-	state, id, args := soundness(h.Report), "browse.sound", []any{h.Report.Records}
+	state, id, args := soundness(h), "browse.sound", []any{h.Report.Records}
 	switch {
 	case state == wizard.Failed:
 		id, args = "browse.failed", append(args, b.failure())
@@ -70,7 +70,7 @@ func (b *browser) verdict() string {
 func (b *browser) failure() string {
 	problems := b.history.Report.Problems
 	if len(problems) == 0 {
-		return ""
+		return b.u.T("reason.unvouched")
 	}
 	return b.u.T("reason." + string(problems[0].Reason))
 }

@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -175,13 +177,14 @@ func (u *UI) fate(d wizard.FileDiff) string {
 
 // Verification prints what a check of the journal found. keysErr is why its seals
 // could not be checked, nil when they could.
-func (u *UI) Verification(r journal.Report, keysErr error) {
-	u.report.lines(u.verificationLines(u.report.theme, r, keysErr, u.report.width))
+func (u *UI) Verification(h *wizard.History) {
+	u.report.lines(u.verificationLines(u.report.theme, h, u.report.width))
 }
 
 // verificationLines are what a check of the journal found.
-func (u *UI) verificationLines(t theme, r journal.Report, keysErr error, width int) []string {
-	out := []string{t.sign(soundness(r)) + " " + u.T("history.records", r.Records)}
+func (u *UI) verificationLines(t theme, h *wizard.History, width int) []string {
+	r := h.Report
+	out := []string{t.sign(soundness(h)) + " " + u.T("history.records", r.Records)}
 	add := func(s wizard.State, what string) {
 		out = append(out, hangLines("  "+t.sign(s)+" ", what, width)...)
 	}
@@ -200,17 +203,41 @@ func (u *UI) verificationLines(t theme, r journal.Report, keysErr error, width i
 	if r.Torn > 0 {
 		add(wizard.Attention, u.T("history.torn", r.Torn))
 	}
-	return append(append(out, u.because(r.AnchorErr, width)...), u.because(keysErr, width)...)
+	out = append(out, u.because(r.AnchorErr, width)...)
+	if h.Root.Store != "" {
+		add(rootState(h), u.T("history.root."+cmp.Or(string(h.Root.VouchedBy), "none"), text.Clean(h.Root.Dir, longestError)))
+	}
+	out = append(out, u.because(h.KeysErr, width)...)
+	if h.Root.Keyring.State == journal.NotChecked {
+		add(wizard.NotChecked, u.checked("keyring", h.Root.Keyring))
+		if h.KeysErr == nil {
+			out = append(out, u.because(h.Root.KeyringErr, width)...)
+		}
+	}
+	return out
+}
+
+// rootState is what is to be said of the place of the keys.
+func rootState(h *wizard.History) wizard.State {
+	switch {
+	case h.Root.VouchedBy == "":
+		return wizard.Failed
+	case h.KeysErr != nil:
+		return wizard.NotChecked
+	default:
+		return wizard.OK
+	}
 }
 
 // soundness is what a check of the journal comes to.
-func soundness(r journal.Report) wizard.State {
+func soundness(h *wizard.History) wizard.State {
+	r := h.Report
 	switch {
-	case r.Failed():
+	case r.Failed(), errors.Is(h.KeysErr, wizard.ErrUnvouched):
 		return wizard.Failed
 	case r.Torn > 0:
 		return wizard.Attention
-	case !r.Complete():
+	case !r.Complete(), h.Root.Keyring.State == journal.NotChecked:
 		return wizard.NotChecked
 	default:
 		return wizard.OK

@@ -49,18 +49,24 @@ There are no such records.
 func TestVerification(t *testing.T) {
 	ok := journal.Check{State: journal.OK}
 	u, out, _ := testUI(t, Options{}, nil)
-	u.Verification(journal.Report{Records: 12, Chain: ok, MACs: ok, Sidecar: ok, Anchor: ok}, nil)
-	u.Verification(journal.Report{
+	u.Verification(&wizard.History{Report: journal.Report{Records: 12, Chain: ok, MACs: ok, Sidecar: ok, Anchor: ok}, Root: wizard.Root{
+		Store: "docker", Dir: "/srv/stack", VouchedBy: wizard.VouchedSetup, KeyringErr: errors.New("no bus"),
+		Keyring: journal.Check{State: journal.NotChecked, Reason: journal.Unreachable},
+	}})
+	u.Verification(&wizard.History{KeysErr: errWrongKey, Report: journal.Report{
 		Records: 3, Torn: 17, AnchorErr: errors.New("locked"),
 		Chain: journal.Check{State: journal.Failed, Reason: journal.WrongHash}, MACs: journal.Check{State: journal.NotChecked, Reason: journal.NotGiven},
 		Sidecar: journal.Check{State: journal.OK, Ahead: 1}, Anchor: journal.Check{State: journal.NotChecked, Reason: journal.Unreachable},
 		Problems: []journal.Problem{{Part: journal.PartChain, Reason: journal.WrongHash, Seq: 4, Line: 4}},
-	}, errWrongKey)
-	want := `✓ journal: 12 records
+	}})
+	want := `○ journal: 12 records
   ✓ chain
   ✓ seals
   ✓ anchor beside the journal
   ✓ anchor in the secret store
+  ✓ keys from /srv/stack/secrets: the folder of the stack in setup.yaml
+  ○ whether the keyring knows another journal: it could not be asked
+    no bus
 ✗ journal: 3 records
   ✗ chain: a record was edited
   ○ seals: no key to check it with

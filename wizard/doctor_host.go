@@ -241,7 +241,7 @@ func (w *Wizard) doctorJournal(ctx context.Context) (doctor.Journal, error) {
 	if err != nil {
 		return doctor.Journal{}, err
 	}
-	out := doctor.Journal{Report: h.Report, KeysErr: h.KeysErr}
+	out := doctor.Journal{Report: h.Report, KeysErr: h.KeysErr, Unvouched: errors.Is(h.KeysErr, ErrUnvouched), KeyringErr: h.Root.KeyringErr}
 	_, out.Pending = h.log.Pending()
 	if h.KeysErr == nil && !h.Report.Failed() {
 		out.Missing, err = h.MissingSnapshots(ctx)

@@ -19,6 +19,8 @@ type History struct {
 	Report journal.Report
 	// KeysErr is why the seals were not checked; nil when they were.
 	KeysErr error
+	// Root is where the keys came from, or would have.
+	Root Root
 
 	log   *journal.Log
 	vault *vault
@@ -54,7 +56,7 @@ func (w *Wizard) History(ctx context.Context) (*History, error) {
 		return nil, err
 	}
 	h := NewHistory(log, snaps, keysErr)
-	h.vault = v
+	h.vault, h.Root = v, v.root
 	if keysErr == nil {
 		h.values = v.storedValues(ctx)
 	}
@@ -73,7 +75,7 @@ func (w *Wizard) journalGone(ctx context.Context) error {
 	if err != nil || s == nil || s.Store == "" {
 		return err
 	}
-	return journal.Missing(ctx, w.Disk, w.Paths.State, storeAnchor{w.store(s.Store, s.StackDir(w.Paths))})
+	return w.lost(ctx, w.store(s.Store, s.StackDir(w.Paths)))
 }
 
 // MissingSnapshots counts the contents of files that records refer to and that are

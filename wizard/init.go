@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 
 	"github.com/clawsetup/clawsetup/secrets"
@@ -83,6 +84,12 @@ type answered struct {
 func (w *Wizard) NewInit(ctx context.Context, given Given) (*InitSession, error) {
 	s := &InitSession{w: w, given: given, proved: map[string]cloudru.Proof{}, notes: map[string][]Note{},
 		install: newRemembered[openclaw.Install](), schema: newRemembered[*openclaw.Schema]()}
+	if dir := given.Values["dir"]; dir != "" {
+		// A wrong one is for the question to refuse.
+		w.keysDir, _ = w.absolute(dir)
+	} else if given.Base != nil && given.Base.Dir != "" {
+		w.keysDir = filepath.Clean(given.Base.Dir)
+	}
 	if err := s.recover(ctx); err != nil {
 		return nil, err
 	}

@@ -37,7 +37,7 @@ func (w *Wizard) newPlanner(ctx context.Context, v *vault, basis files.File) (*p
 		if v.restart {
 			return p, nil
 		}
-		return p, journal.Missing(ctx, w.Disk, w.Paths.State, storeAnchor{v.store})
+		return p, w.lost(ctx, v.store)
 	}
 	h, err := w.History(ctx)
 	if err != nil {

@@ -5,10 +5,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/wizard/hint"
 	"github.com/clawsetup/clawsetup/wizard/journal"
+	"github.com/clawsetup/clawsetup/wizard/text"
 )
 
 // vault is the journal's keys and the store that holds them. Before the first
@@ -18,6 +20,8 @@ type vault struct {
 	dir   string // of the docker store
 	keys  journal.Keys
 	fresh bool
+	// root says where the keys of a journal that is there came from.
+	root Root
 	// restart says that the loss of an earlier journal is known.
 	restart bool
 }
@@ -36,31 +40,57 @@ func (w *Wizard) openVault(ctx context.Context, kind secrets.Kind, dir string) (
 	return w.existingVault(ctx)
 }
 
-// existingVault reads the keys of the journal that is there. Its first record,
-// which nobody has verified yet, says where they are: a false one leads to keys that do
-// not fit.
+// existingVault reads the keys of the journal that is there, from a place that root vouches
+// for. With an error the vault has no keys, and says where they were looked for.
 func (w *Wizard) existingVault(ctx context.Context) (*vault, error) {
 	g, err := journal.Peek(w.Disk, w.Paths.State)
 	if err != nil {
-		return nil, err
+		return &vault{}, err
 	}
-	v := &vault{dir: g.Detail["dir"]}
-	v.store = w.store(secrets.Kind(g.Store), v.dir)
-	for name, key := range map[string]*secrets.Secret{secrets.JournalKey: &v.keys.MAC, secrets.SnapshotKey: &v.keys.Snapshot} {
-		stored, err := v.store.Get(ctx, name)
+	root, err := w.root(ctx, g)
+	v := &vault{dir: root.Dir, root: root}
+	if err != nil {
+		return v, err
+	}
+	v.store = w.store(root.Store, root.Dir)
+	keys, err := w.readKeys(ctx, v.store)
+	if err != nil && v.store.Kind() == secrets.KindKeyring && !errors.Is(err, secrets.ErrNotFound) {
+		v.root.Keyring = journal.Check{State: journal.NotChecked, Reason: journal.Unreachable}
+	}
+	if root.VouchedBy != "" {
+		v.keys = keys
+		return v, err
+	}
+	// Whatever is in that folder, it is not ours before the journal proves to be.
+	moved := false
+	if err == nil {
+		moved, err = w.movedFrom(ctx, &vault{store: v.store, keys: keys})
+	}
+	if err != nil || !moved {
+		return v, hint.With(fmt.Errorf("the journal's keys, %s: %w", filepath.Join(root.Dir, "secrets"), ErrUnvouched), "journal-unvouched", w.Paths.State, text.Clean(root.Dir, 300))
+	}
+	v.keys, v.root.VouchedBy = keys, VouchedMove
+	return v, nil
+}
+
+// readKeys reads the journal's keys from a store.
+func (w *Wizard) readKeys(ctx context.Context, store secrets.Store) (journal.Keys, error) {
+	var keys journal.Keys
+	for name, key := range map[string]*secrets.Secret{secrets.JournalKey: &keys.MAC, secrets.SnapshotKey: &keys.Snapshot} {
+		stored, err := store.Get(ctx, name)
 		if errors.Is(err, secrets.ErrNotFound) {
-			return nil, hint.With(fmt.Errorf("the journal's keys: %w", err), "journal-key-gone", w.Paths.State)
+			return keys, hint.With(fmt.Errorf("the journal's keys: %w", err), "journal-key-gone", w.Paths.State)
 		}
 		if err != nil {
-			return nil, hint.With(fmt.Errorf("reading the journal's keys: %w", err), "journal-key-unreachable", g.Store)
+			return keys, hint.With(fmt.Errorf("reading the journal's keys: %w", err), "journal-key-unreachable", string(store.Kind()))
 		}
 		raw, err := hex.DecodeString(string(stored.Expose()))
 		if err != nil {
-			return nil, hint.With(fmt.Errorf("the journal's keys: %s is damaged", name), "journal-key-gone", w.Paths.State)
+			return keys, hint.With(fmt.Errorf("the journal's keys: %s is damaged", name), "journal-key-gone", w.Paths.State)
 		}
 		*key = secrets.New(raw)
 	}
-	return v, nil
+	return keys, nil
 }
 
 // storeDir is the folder that a store of that kind has.
@@ -114,18 +144,22 @@ func (w *Wizard) mayCreate(ctx context.Context, v *vault) error {
 		return hint.With(fmt.Errorf("the journal %w", ErrStalePlan), "run-again")
 	}
 	if !v.restart {
-		return journal.Missing(ctx, w.Disk, w.Paths.State, storeAnchor{v.store})
+		if err := w.lost(ctx, v.store); err != nil {
+			return err
+		}
+	}
+	if v.store.Kind() != secrets.KindKeyring {
+		// Without a head there was no journal, only a run that ended before it began one.
+		if err := w.retireKeyring(ctx); err != nil {
+			return err
+		}
+	}
+	if !v.restart {
+		return nil
 	}
 	for _, name := range []string{secrets.JournalKey, secrets.SnapshotKey} {
-		old, err := v.store.Get(ctx, name)
-		if errors.Is(err, secrets.ErrNotFound) {
-			continue
-		}
-		if err == nil {
-			err = v.store.Set(ctx, name+secrets.Lost, old)
-		}
-		if err != nil {
-			return fmt.Errorf("keeping the keys of the lost journal: %w", err)
+		if err := setAside(ctx, v.store, name); err != nil {
+			return err
 		}
 	}
 	return nil

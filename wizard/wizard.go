@@ -123,6 +123,8 @@ type Wizard struct {
 	LockWait time.Duration
 	// Waiting is told who holds the lock while this process waits for it.
 	Waiting func(files.Holder)
+	// keysDir is a folder that the operator named as the stack's in this run.
+	keysDir string
 	// ContainerUser is the uid:gid for an image that names no user of its own.
 	ContainerUser string
 }

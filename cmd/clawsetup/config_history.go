@@ -113,7 +113,7 @@ func (a *app) printList(u *ui.UI, o *listOptions, h *wizard.History, records []j
 	if o.json {
 		return a.printJSON(records)
 	}
-	u.Verification(h.Report, h.KeysErr)
+	u.Verification(h)
 	u.Records(records)
 	return nil
 }
@@ -221,11 +221,15 @@ func (a *app) historyVerify(u *ui.UI) *cobra.Command {
 // verification is what verify --json prints.
 type verification struct {
 	journal.Report
-	MissingSnapshots int `json:"missing_snapshots"`
+	// Keys says where the keys that the seals were checked with came from.
+	Keys             wizard.Root `json:"keys"`
+	MissingSnapshots int         `json:"missing_snapshots"`
 }
 
 // runVerify ends with exit code 3 for whatever is wrong with the journal: a journal
-// or a key that is gone as well. What could only not be checked is an error.
+// or a key that is gone as well, keys of which only the journal says that they are its own,
+// and a torn last line, which a crash leaves and a clumsy hand too. What could only
+// not be checked is an error.
 func (a *app) runVerify(ctx context.Context, asJSON bool) error {
 	u := a.ui(ui.Options{JSON: asJSON})
 	h, err := a.wizard(u).History(ctx)
@@ -243,17 +247,17 @@ func (a *app) runVerify(ctx context.Context, asJSON bool) error {
 		}
 	}
 	if asJSON {
-		if err := a.printJSON(verification{h.Report, missing}); err != nil {
+		if err := a.printJSON(verification{h.Report, h.Root, missing}); err != nil {
 			return err
 		}
 	} else {
-		u.Verification(h.Report, h.KeysErr)
+		u.Verification(h)
 	}
 	if missing > 0 {
 		u.Warn("snapshots-missing", missing)
 	}
 	switch {
-	case h.Report.Failed(), missing > 0, errors.Is(h.KeysErr, secrets.ErrNotFound):
+	case !h.Report.OK(), missing > 0, errors.Is(h.KeysErr, secrets.ErrNotFound), errors.Is(h.KeysErr, wizard.ErrUnvouched):
 		return errFindings
 	default:
 		return h.KeysErr

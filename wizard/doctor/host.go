@@ -130,8 +130,12 @@ type Drift struct {
 // Journal is what verification found.
 type Journal struct {
 	Report journal.Report
-	// KeysErr is why the seals were not checked.
-	KeysErr error
+	// KeysErr is why the seals were not checked; Unvouched that nobody but the journal itself
+	// says where their keys are.
+	KeysErr   error
+	Unvouched bool
+	// KeyringErr is why the keyring could not be asked whether it knows another journal.
+	KeyringErr error
 	// Missing counts snapshots that records name and that are gone.
 	Missing int
 	// Pending is a transaction that was begun and neither finished nor taken back.

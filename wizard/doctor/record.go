@@ -76,6 +76,9 @@ func journalSealed(ctx context.Context, h *Host, a *answer) {
 	case errors.Is(j.KeysErr, secrets.ErrNotFound):
 		a.found(where, "the key of the seals is gone: nobody can tell whether the journal was changed")
 		return
+	case j.Unvouched:
+		a.found(where, "%s: somebody may have put another journal in its place", text.Clean(j.KeysErr.Error(), 300))
+		return
 	case j.KeysErr != nil:
 		a.cannot(where.Path, fmt.Errorf("its seals: %w", j.KeysErr))
 		return
@@ -83,6 +86,10 @@ func journalSealed(ctx context.Context, h *Host, a *answer) {
 	a.saw(where.Path)
 	for _, p := range j.Report.Problems {
 		a.found(where, "the journal was changed: %s", p.Error())
+	}
+	if n := j.Report.Torn; n > 0 {
+		// A crash leaves that, and a clumsy edit.
+		a.found(where, "its last line is incomplete (%d bytes): the next command that changes something sets it aside", n).milder(Medium)
 	}
 }
 
@@ -100,6 +107,9 @@ func journalAnchored(ctx context.Context, h *Host, a *answer) {
 			a.found(where, "the end of the journal is not anchored outside of it: a journal that was cut back would not show")
 		default:
 			a.saw(where.Path)
+		}
+		if j.KeysErr == nil && j.KeyringErr != nil {
+			a.cannot("keyring", fmt.Errorf("whether it knows another journal: %w", j.KeyringErr))
 		}
 	})
 }

@@ -136,10 +136,6 @@ func verify(ctx context.Context, disk *files.Disk, dir string, keys *Keys, ancho
 	return l.Report(), nil
 }
 
-// OK is true when nothing failed and nothing is torn; checks that were not made do not
-// make it false.
-func (r Report) OK() bool { return !r.Failed() && r.Torn == 0 }
-
 func (f *fixture) open() (*Log, error) {
 	return Open(f.Context(), f.disk, f.dir, f.keys, f.anchor, testOptions()...)
 }

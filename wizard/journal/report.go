@@ -138,6 +138,10 @@ func (r Report) Failed() bool {
 	return false
 }
 
+// OK is true when nothing failed and no line is torn, as a crash leaves the last one. What
+// was not checked is for Complete to tell.
+func (r Report) OK() bool { return !r.Failed() && r.Torn == 0 }
+
 // Complete is true when every check was made.
 func (r Report) Complete() bool {
 	for _, c := range r.checks() {

@@ -408,14 +408,14 @@ func TestNoKey(t *testing.T) {
 func TestMadeUpHeadIsNotChecked(t *testing.T) {
 	f := sealedFixture(t)
 	f.write(f.path(), bytes.Join(bytes.SplitAfter(f.read(f.path()), []byte("\n"))[:4], nil))
-	r, err := Verify(t.Context(), f.disk, f.dir, nil, nil)
+	r, err := verify(t.Context(), f.disk, f.dir, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	wantReason(t, r, PartSidecar, Behind)
 	r.Head.MAC = strings.Repeat("a", hashLen)
 	f.write(f.sidecar(), []byte(r.Head.String()+"\n"))
-	if r, err = Verify(t.Context(), f.disk, f.dir, nil, nil); err != nil || r.Sidecar.State != NotChecked || r.Sidecar.Reason != NotGiven {
+	if r, err = verify(t.Context(), f.disk, f.dir, nil, nil); err != nil || r.Sidecar.State != NotChecked || r.Sidecar.Reason != NotGiven {
 		t.Fatalf("without keys: %+v %v", r, err)
 	}
 	wantReason(t, f.verify(), PartSidecar, WrongMAC)
