@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 
 	"github.com/clawsetup/clawsetup/secrets"
@@ -84,18 +83,29 @@ type answered struct {
 func (w *Wizard) NewInit(ctx context.Context, given Given) (*InitSession, error) {
 	s := &InitSession{w: w, given: given, proved: map[string]cloudru.Proof{}, notes: map[string][]Note{},
 		install: newRemembered[openclaw.Install](), schema: newRemembered[*openclaw.Schema]()}
-	if dir := given.Values["dir"]; dir != "" {
-		// A wrong one is for the question to refuse.
-		w.keysDir, _ = w.absolute(dir)
-	} else if given.Base != nil && given.Base.Dir != "" {
-		w.keysDir = filepath.Clean(given.Base.Dir)
-	}
+	w.named(given)
 	if err := s.recover(ctx); err != nil {
 		return nil, err
 	}
 	s.draft = s.startingPoint()
 	s.base = s.draft
 	return s, nil
+}
+
+// named remembers what the operator says of where things are: before it is asked for, a
+// recovery may need his word.
+func (w *Wizard) named(given Given) {
+	// A path that cannot be one is for its question to refuse.
+	dir := given.Values["dir"]
+	if dir == "" && given.Base != nil {
+		dir = given.Base.Dir
+	}
+	if dir != "" {
+		w.keysDir, _ = w.absolute(dir)
+	}
+	if path := given.Values["openclaw-config"]; path != "" {
+		w.namedConfig, _ = w.absolute(path)
+	}
 }
 
 // startingPoint is where the defaults come from: the operator's file, the present

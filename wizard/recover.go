@@ -133,6 +133,9 @@ func (w *Wizard) settle(ctx context.Context, l *journal.Log, v *vault, snaps *jo
 	if in.Purge != nil {
 		return w.settlePurge(ctx, l, intent, *in.Purge)
 	}
+	if err := w.onlyManaged(l, v, snaps, intent, in); err != nil {
+		return nil, err
+	}
 	done, err := w.inPlace(ctx, v, intent)
 	if err != nil {
 		return nil, err
@@ -247,15 +250,28 @@ func (u *undoing) file(c journal.FileChange, keys []journal.KeyChange) error {
 	case c.Before == "":
 		return u.w.Disk.Remove(c.Path)
 	}
-	data, err := u.snaps.Get(c.SnapshotBefore)
+	data, err := u.before(c)
 	if err != nil {
-		return fmt.Errorf("restoring %s: %w", c.Path, err)
+		return err
 	}
 	mode, err := parseMode(c.ModeBefore)
 	if err != nil {
 		return err
 	}
 	return u.w.Disk.WriteFile(c.Path, data, mode)
+}
+
+// before is the content of a file before the transaction: the one that the record has the
+// digest of.
+func (u *undoing) before(c journal.FileChange) ([]byte, error) {
+	data, err := u.snaps.Get(c.SnapshotBefore)
+	if err == nil && u.vault.keys.Digest(data, isKeyed(c.Before)) != c.Before {
+		err = fmt.Errorf("%w: it is not what record and digest say", journal.ErrSnapshotCorrupt)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("restoring %s: %w", c.Path, err)
+	}
+	return data, nil
 }
 
 // edited takes only our settings out of a file that somebody changed after us; a
@@ -268,9 +284,9 @@ func (u *undoing) edited(c journal.FileChange, now files.File, keys []journal.Ke
 	}
 	var before []byte
 	if c.Before != "" {
-		b, err := u.snaps.Get(c.SnapshotBefore)
+		b, err := u.before(c)
 		if err != nil {
-			return fmt.Errorf("restoring %s: %w", c.Path, err)
+			return err
 		}
 		before = b
 	}

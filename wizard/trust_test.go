@@ -49,7 +49,7 @@ func (h *host) forge(dir string) forged {
 	for name, key := range map[string]secrets.Secret{secrets.JournalKey: keys.MAC, secrets.SnapshotKey: keys.Snapshot} {
 		must(h.t, st.Set(ctx, name, secrets.New([]byte(hex.EncodeToString(key.Expose())))))
 	}
-	l, err := journal.Create(ctx, &files.Disk{}, h.Paths.State, keys, folderAnchor{st}, journal.Genesis{Store: "docker", Detail: map[string]string{"dir": dir}})
+	l, err := journal.Create(ctx, &files.Disk{}, h.Paths.State, keys, folderAnchor{st}, journal.Genesis{Store: "docker", Detail: map[string]string{"dir": dir}}, journal.WithRestart())
 	must(h.t, err)
 	return forged{l, keys}
 }
@@ -286,5 +286,33 @@ func TestNewJournalElsewhere(t *testing.T) {
 	h.verify()
 	if h.keyring.items[secrets.JournalKey+".lost"] != key || h.keyring.items[secrets.JournalHead+".lost"] == "" {
 		t.Fatalf("keyring: %v", len(h.keyring.items))
+	}
+}
+
+// TestRecoveryStaysHome: even a journal that is ours down to the seals is not obeyed where
+// it names what clawsetup never changes.
+func TestRecoveryStaysHome(t *testing.T) {
+	h := newHost(t)
+	h.mustInit(nil)
+	victim, theirs := h.path("bashrc"), h.path("claude/settings.json")
+	for _, path := range []string{victim, theirs} {
+		must(t, os.MkdirAll(filepath.Dir(path), 0o700))
+		must(t, os.WriteFile(path, []byte("mine\n"), 0o600))
+		h.forge(h.Paths.Config).intend(h, path, "evil\n")
+		_, err := h.Recover(context.Background())
+		if hint, _ := hint.Of(err); !errors.Is(err, wizard.ErrForeignPath) || hint.ID != "recover-foreign" {
+			t.Errorf("%s: %v", path, err)
+		}
+		if b, _ := os.ReadFile(path); string(b) != "mine\n" {
+			t.Errorf("%s: %q", path, b)
+		}
+	}
+	// What is ours is put back as before.
+	env := h.path("config/clawsetup/.env")
+	h.forge(h.Paths.Config).intend(h, env, "A=b\n")
+	_, err := h.Recover(context.Background())
+	must(t, err)
+	if b, _ := os.ReadFile(env); string(b) != "A=b\n" {
+		t.Errorf("%s: %q", env, b)
 	}
 }

@@ -125,6 +125,8 @@ type Wizard struct {
 	Waiting func(files.Holder)
 	// keysDir is a folder that the operator named as the stack's in this run.
 	keysDir string
+	// namedConfig is the openclaw.json that the operator named in this run.
+	namedConfig string
 	// ContainerUser is the uid:gid for an image that names no user of its own.
 	ContainerUser string
 }
