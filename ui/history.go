@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -205,7 +206,7 @@ func (u *UI) verificationLines(t theme, h *wizard.History, width int) []string {
 	}
 	out = append(out, u.because(r.AnchorErr, width)...)
 	if h.Root.Store != "" {
-		add(rootState(h), u.T("history.root."+cmp.Or(string(h.Root.VouchedBy), "none"), text.Clean(h.Root.Dir, longestError)))
+		add(rootState(h), u.T("history.root."+cmp.Or(string(h.Root.VouchedBy), "none"), text.Clean(filepath.Join(h.Root.Dir, "secrets"), longestError)))
 	}
 	out = append(out, u.because(h.KeysErr, width)...)
 	if h.Root.Keyring.State == journal.NotChecked {

@@ -7,7 +7,7 @@ var doctorEnglish = map[string]string{
 	"cmd.doctor.explain.short": "Tell the threat, the control and the sources of a check",
 	"cmd.doctor.explain.long":  "Prints what a check asks, why, how severe a finding is, how it is put right, and the rows of the two security reviews that it answers.",
 	"cmd.doctor.waive.short":   "Accept a finding for a while, with a reason",
-	"cmd.doctor.waive.long":    "Records in setup.yaml that you accept the findings of a check until a day, and why. They are shown as waived and do not count. ID is the check's, or openclaw-audit for OpenClaw's own findings. --remove takes it back.",
+	"cmd.doctor.waive.long":    "Records in setup.yaml that you accept the findings of a check until a day, and why. They are shown as waived and do not count. ID is the check's, or openclaw-audit for OpenClaw's own findings. --remove takes it back. What is wrong with the journal cannot be accepted; files-drift only for one file, whose whole path --where names.",
 	"flag.only":                "ask these alone: ids of checks, areas, controls (E-01) or categories, with commas",
 	"flag.skip":                "leave these out; openclaw-audit is OpenClaw's own audit",
 	"flag.severity":            "leave out checks that are milder: info, low, medium, high, critical",

@@ -107,6 +107,7 @@ var findingsEnglish = map[string]string{ //nolint:gosec // G101: words about sec
 	"note.old-secret-stays":             "an old secret could not be deleted; the next command tries again: {0}",
 	"note.journal-not-anchored":         "the journal's head could not be anchored; the next command tries again: {0}",
 	"note.undo-left":                    "{0} was changed by somebody else in the meantime and is left as it is",
+	"note.concession":                   "somebody wrote this into setup.yaml, and no record holds your consent: {0}",
 	"note.journal-keys-stay":            "the journal's keys stay where they are ({0}): keep that place, or the journal cannot be read",
 	"note.foreign-file":                 "{0} was not written by clawsetup and will be replaced; the journal keeps an encrypted copy",
 	"note.secrets-folder-open":          "{0} has mode {1}: other users can read the secrets. Run chmod 700 {0}, then rotate both",

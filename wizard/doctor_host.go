@@ -32,7 +32,7 @@ func (w *Wizard) Examine(ctx context.Context, s doctor.Selection) (*doctor.Repor
 	if err := s.Check(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrBadValue, err)
 	}
-	h, err := w.doctorHost()
+	h, err := w.doctorHost(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -45,8 +45,8 @@ func (w *Wizard) Examine(ctx context.Context, s doctor.Selection) (*doctor.Repor
 func (w *Wizard) JoinAudit(ctx context.Context, r *doctor.Report) {
 	var waivers []doctor.Waiver
 	config, err := openclaw.ConfigPath(w.Getenv)
-	if s, _, errSetup := w.present(); errSetup == nil {
-		waivers = s.Waivers
+	if s, basis, errSetup := w.present(); errSetup == nil {
+		waivers = w.agreed(ctx, *s, basis).setup.Waivers
 		if s.OpenClaw.Config != "" {
 			config, err = s.OpenClaw.Config, nil
 		}
@@ -80,7 +80,7 @@ func (w *Wizard) audit(ctx context.Context, config string) *doctor.Audit {
 }
 
 // doctorHost says where doctor looks on this host.
-func (w *Wizard) doctorHost() (*doctor.Host, error) {
+func (w *Wizard) doctorHost(ctx context.Context) (*doctor.Host, error) {
 	work, err := os.Getwd()
 	if err != nil {
 		work = w.Paths.Home
@@ -95,7 +95,7 @@ func (w *Wizard) doctorHost() (*doctor.Host, error) {
 		Handshake:  func(ctx context.Context, base string) (doctor.Handshake, error) { return greet(ctx, base, false) },
 		Containers: w.resembling,
 	}
-	s, _, err := w.present()
+	present, basis, err := w.present()
 	switch {
 	case errors.Is(err, ErrNoSetup):
 		return h, nil
@@ -103,7 +103,10 @@ func (w *Wizard) doctorHost() (*doctor.Host, error) {
 		h.SetupErr = err
 		return h, nil //nolint:nilerr // it is a finding
 	}
+	a := w.agreed(ctx, *present, basis)
+	s := &a.setup
 	h.Made, h.API = w.made(*s), s.API.Base
+	h.Made.Refused, h.Made.RefusedErr = a.refused, a.err
 	if s.OpenClaw.Config != "" {
 		h.OpenClawConfig = s.OpenClaw.Config
 	}

@@ -74,7 +74,7 @@ func (w *Wizard) NewAccept(ctx context.Context, dryRun bool) (Session, error) {
 }
 
 func (s *doctorSession) planAccept(ctx context.Context, p *planner) error {
-	h, err := s.w.doctorHost()
+	h, err := s.w.doctorHost(ctx)
 	if err != nil {
 		return err
 	}
@@ -110,6 +110,9 @@ func (w *Wizard) NewWaiver(ctx context.Context, waiver doctor.Waiver, remove, dr
 	list = slices.DeleteFunc(slices.Clone(list), same)
 	if !remove {
 		if err := waiver.Acceptable(w.Now()); err != nil {
+			if waiver.Barred() != nil {
+				return nil, hint.With(fmt.Errorf("%w: %w", ErrBadValue, err), "waiver-barred", w.Paths.SetupFile())
+			}
 			return nil, fmt.Errorf("%w: %w", ErrBadValue, err)
 		}
 		list = append(list, waiver)

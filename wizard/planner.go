@@ -76,6 +76,11 @@ func (p *planner) file(path string, after []byte, c Change) error {
 	if c.Before.Exists == c.After.Exists && c.Before.Mode == c.After.Mode && bytes.Equal(before.Data, after) {
 		return nil
 	}
+	if path == p.w.Paths.SetupFile() && before.Exists && after != nil {
+		if err := p.agree(before.Data, after); err != nil {
+			return err
+		}
+	}
 	foreign := before.Exists && !p.ours(path, before.Data)
 	c.Sensitive = c.Sensitive || foreign
 	if c.Keys == nil {

@@ -98,6 +98,10 @@ type Made struct {
 	ComposeName, EnvName string
 	// Waivers are findings that the operator accepts.
 	Waivers []Waiver
+	// Refused are entries of setup.yaml that would make doctor milder and do not count: no
+	// record holds the operator's consent. RefusedErr is why the records could not be read.
+	Refused    []string
+	RefusedErr error
 
 	// Secrets are the values that must not be found anywhere, by name.
 	Secrets func(context.Context) (map[string]secrets.Secret, error)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/wizard/journal"
@@ -14,6 +15,9 @@ import (
 
 // fixVerify tells more of what is wrong with the journal.
 const fixVerify = "clawsetup config-history verify"
+
+// driftCheck is the check that tells of files of ours that somebody else changed.
+const driftCheck = "files-drift"
 
 // recordChecks ask whether what clawsetup wrote is as it was written, and whether the
 // record of it can be believed.
@@ -26,7 +30,7 @@ func recordChecks() []Check {
 		{ID: "journal-anchored", Area: AreaRecord, Controls: r02, Categories: []Category{Repudiation, Tampering}, Severity: High, Fix: fixVerify, look: journalAnchored},
 		{ID: "journal-snapshots", Area: AreaRecord, Controls: r02, Categories: []Category{Repudiation}, Severity: Medium, Fix: fixVerify, look: journalSnapshots},
 		{ID: "journal-pending", Area: AreaRecord, Controls: r02, Categories: []Category{Repudiation, Denial}, Severity: Medium, Fix: fixRepair, look: journalPending},
-		{ID: "files-drift", Area: AreaRecord, Controls: t02, Categories: []Category{Tampering}, Severity: High, Fix: fixRepair, look: filesDrift},
+		{ID: driftCheck, Area: AreaRecord, Controls: t02, Categories: []Category{Tampering}, Severity: High, Fix: fixRepair, look: filesDrift},
 		{ID: "shared-files-drift", Area: AreaRecord, Controls: t02, Categories: []Category{Tampering}, Severity: Info, Fix: "clawsetup config-history diff", look: sharedDrift},
 		{ID: "files-private", Area: AreaRecord, Controls: t02, Categories: []Category{Tampering, Disclosure}, Severity: High, Fix: "chmod go-rwx {path}", look: filesPrivate},
 		{ID: "folders-private", Area: AreaRecord, Controls: []string{"T-02", "I-03"}, Categories: []Category{Tampering, Disclosure}, Severity: High, Fix: "chmod 0700 {path}", look: foldersPrivate},
@@ -149,6 +153,22 @@ func filesDrift(ctx context.Context, h *Host, a *answer) {
 			f.milder(Info).Repair, f.Fixable = nil, false
 		}
 	})
+	refused(h, a)
+}
+
+// refused tells of what somebody wrote into setup.yaml that makes doctor milder, without the
+// operator's consent on record. None of it counts.
+func refused(h *Host, a *answer) {
+	if h.Made == nil || len(h.Made.Refused) == 0 {
+		return
+	}
+	list := strings.Join(h.Made.Refused, "; ")
+	if err := h.Made.RefusedErr; err != nil {
+		a.cannot(h.Made.SetupFile, fmt.Errorf("whether these were agreed to, and so they do not count: %s: %w", list, err))
+		return
+	}
+	f := a.found(Location{Path: h.Made.SetupFile, Key: "concessions"}, "written into it without a record of your consent, or not to be accepted at all, and so not counted: %s", list)
+	f.milder(Medium).Fix = "clawsetup init"
 }
 
 // sharedDrift: a file that is the operator's, too. What matters in it has checks of its

@@ -66,6 +66,9 @@ func (w Waiver) Acceptable(now time.Time) error {
 	if err := w.Valid(); err != nil {
 		return err
 	}
+	if err := w.Barred(); err != nil {
+		return err
+	}
 	end, err := time.Parse(time.DateOnly, w.Expires)
 	switch {
 	case err != nil:
@@ -78,12 +81,32 @@ func (w Waiver) Acceptable(now time.Time) error {
 	return nil
 }
 
+// Barred says why a waiver holds for nothing although its form is right: what tells that
+// the record, or a file, was changed behind the operator's back cannot be accepted as a
+// whole, because whoever changed it would have that accepted first. It is nil for any other.
+func (w Waiver) Barred() error {
+	switch {
+	case strings.HasPrefix(w.Check, "journal-"):
+		return fmt.Errorf("%s cannot be waived: it tells whether anything else can be believed", w.Check)
+	case w.Check == driftCheck && w.Where == "":
+		return fmt.Errorf("%s cannot be waived as a whole: name one file by --where, with its whole path", w.Check)
+	default:
+		return nil
+	}
+}
+
 // covers tells whether a waiver holds for a finding now. One that is to hold for more
 // than a year from now on does not hold at all: nobody would look at it again.
 func (w Waiver) covers(id string, f Finding, now time.Time) bool {
 	end, err := time.Parse(time.DateOnly, w.Expires)
 	if err != nil || w.Check != id || !now.Before(end) || end.Sub(now) > longestWaiver {
 		return false
+	}
+	if w.Barred() != nil {
+		return false
+	}
+	if w.Check == driftCheck {
+		return f.Where.Path == w.Where && f.Where.Key == ""
 	}
 	return w.Where == "" || strings.Contains(f.Where.String(), w.Where)
 }
