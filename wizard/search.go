@@ -114,8 +114,8 @@ func (s *UninstallSession) unsought(held []string) []string {
 }
 
 // searchedHost is where doctor would look for keys; nil when that is not known.
-func (w *Wizard) searchedHost() *doctor.Host {
-	h, err := w.doctorHost()
+func (w *Wizard) searchedHost(ctx context.Context) *doctor.Host {
+	h, err := w.doctorHost(ctx)
 	if err != nil {
 		return nil
 	}

@@ -87,7 +87,7 @@ func (w *Wizard) NewUninstall(ctx context.Context, opts UninstallOptions) (*Unin
 	if s.setup, s.basis = setup, f; err != nil {
 		s.start = append(s.start, Note{ID: "uninstall-setup-unread", State: NotChecked, Args: []any{w.Paths.SetupFile(), reason(err)}})
 	}
-	s.host = w.searchedHost()
+	s.host = w.searchedHost(ctx)
 	if s.remains, err = w.loadRemains(); err != nil {
 		return nil, err
 	}

@@ -285,7 +285,7 @@ func scriptEnv(ts *testscript.TestScript) []string {
 	env := []string{noRaceSleep}
 	for _, name := range []string{
 		"PATH", "HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "TERM", "LANG", "KILL_AT",
-		"OPENCLAW_CONFIG_PATH", "DOCKER_CONFIG", "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_API_VERSION", "NO_COLOR", "TMPDIR", "CLAWSETUP_TEST_GATEWAY",
+		"OPENCLAW_CONFIG_PATH", "DOCKER_CONFIG", "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_API_VERSION", "NO_COLOR", "CLAWSETUP_JOURNAL_KEYS", "TMPDIR", "CLAWSETUP_TEST_GATEWAY",
 	} {
 		if v := ts.Getenv(name); v != "" {
 			env = append(env, name+"="+v)

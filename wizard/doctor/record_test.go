@@ -28,9 +28,9 @@ var recordPairs = map[string]pair{
 	"journal-anchored": {bad: map[string]func(*scene){"no anchor": func(s *scene) {
 		s.record.Report.Anchor = journal.Check{State: journal.NotChecked, Reason: journal.NotGiven}
 	}}},
-	"journal-snapshots":  {bad: map[string]func(*scene){"gone": func(s *scene) { s.record.Missing = 2 }}},
-	"journal-pending":    {bad: map[string]func(*scene){"crashed": func(s *scene) { s.record.Pending = true }}},
-	"files-drift":        {bad: map[string]func(*scene){"edited": func(s *scene) { s.drifted[1].Edited = true }, "setup.yaml": func(s *scene) { s.drifted[0].Edited = true },
+	"journal-snapshots": {bad: map[string]func(*scene){"gone": func(s *scene) { s.record.Missing = 2 }}},
+	"journal-pending":   {bad: map[string]func(*scene){"crashed": func(s *scene) { s.record.Pending = true }}},
+	"files-drift": {bad: map[string]func(*scene){"edited": func(s *scene) { s.drifted[1].Edited = true }, "setup.yaml": func(s *scene) { s.drifted[0].Edited = true },
 		"planted": func(s *scene) { s.Made.Refused = []string{"waivers: claude-hooks"} }}},
 	"shared-files-drift": {bad: map[string]func(*scene){"edited": func(s *scene) { s.drifted[len(s.drifted)-1].Edited = true }}},
 	"files-private":      {bad: map[string]func(*scene){"readable": func(s *scene) { s.must(os.Chmod(s.Made.SetupFile, 0o644)) }, "writable": func(s *scene) { s.must(os.Chmod(s.composeFile(), 0o660)) }}},
