@@ -234,6 +234,10 @@ func (k *known) addImage(reference, digest string) {
 // lookIntoStores keeps the stores that can be asked. One that cannot, and that holds
 // something, is an error: its secrets would stay.
 func (s *UninstallSession) lookIntoStores(ctx context.Context, holds map[storePlace]map[string]bool) error {
+	// A journal begun anew elsewhere leaves the keys of the lost one in the keyring.
+	if ring := (storePlace{Kind: secrets.KindKeyring}); holds[ring] == nil && s.w.Keyring.Reachable(ctx) == nil {
+		holds[ring] = map[string]bool{}
+	}
 	places := slices.SortedFunc(maps.Keys(holds), func(a, b storePlace) int {
 		return slices.Compare([]string{string(a.Kind), a.Dir}, []string{string(b.Kind), b.Dir})
 	})
