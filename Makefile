@@ -1,4 +1,5 @@
-# Each of these works as the only command on a fresh machine with Go.
+# Each of these works as the only command on a fresh machine with Go. What it needs besides
+# and does not find it installs, as root on Debian, or says what it skips for want of it.
 .PHONY: build demo test check lint fuzz bench vulnerabilities pictures docs release-check
 
 GO ?= go
@@ -27,9 +28,9 @@ fuzz:
 bench:
 	@bash .ci/bench
 
-# Weaknesses that are known of what the program is made of. Asks Go's database.
+# Weaknesses that are known of what the program is made of, and what makes a release.
 vulnerabilities:
-	$(GO) tool -modfile=.ci/tools/govulncheck.mod govulncheck ./...
+	@bash .ci/vulnerabilities
 
 # The pictures of the README, from a run of the demo on a terminal.
 pictures:
@@ -40,6 +41,7 @@ pictures:
 docs:
 	@bash .ci/docs
 
-# The release of the newest commit: built twice, compared, signed, installed and tried.
+# The release of the newest commit: built twice, compared, signed, installed and tried. Of
+# a tag it is the one that was published: its checksums are printed.
 release-check:
 	@bash .ci/release-check

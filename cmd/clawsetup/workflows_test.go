@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,11 +18,14 @@ type workflow struct {
 	Jobs        map[string]struct {
 		Uses        string
 		Permissions map[string]string
-		Steps       []struct {
-			Uses, Run string
-			With      map[string]string
-		}
+		Env         map[string]string
+		Steps       []step
 	}
+}
+
+type step struct {
+	ID, Uses, Run string
+	With, Env     map[string]string
 }
 
 // pinned is an action by its commit, or a workflow of this repository.
@@ -29,7 +33,15 @@ var pinned = regexp.MustCompile(`^(?:[\w.-]+/[\w./-]+@[0-9a-f]{40}|\./\.github/w
 
 // mayWrite are the permissions beyond reading, by workflow and job.
 var mayWrite = map[string]map[string]bool{
-	"release.yml release": {"contents": true, "packages": true, "id-token": true, "attestations": true},
+	"release.yml release": {"contents": true, "packages": true, "id-token": true, "attestations": true, "artifact-metadata": true},
+}
+
+// mayHave are the secrets that a step of the release is given; others are given none.
+var mayHave = map[string]string{
+	"bash .ci/release image":   "GITHUB_TOKEN",
+	"bash .ci/release draft":   "GITHUB_TOKEN",
+	"bash .ci/release publish": "GITHUB_TOKEN",
+	"bash .ci/release cask":    "TAP_GITHUB_TOKEN",
 }
 
 // A workflow runs what somebody else may change only where a commit says which, and may
@@ -69,6 +81,41 @@ func TestWorkflows(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// No step has a secret that it does not need, and a secret is in nothing but a step: above
+// all what builds, which runs the code of many, has none.
+func TestWorkflowsKeepSecrets(t *testing.T) {
+	for name, w := range workflows(t) {
+		for id, job := range w.Jobs {
+			for variable, value := range job.Env {
+				if strings.Contains(value, "secrets.") {
+					t.Errorf("%s %s: every step has %s", name, id, variable)
+				}
+			}
+			for _, s := range job.Steps {
+				for variable, value := range s.Env {
+					if strings.Contains(value, "secrets.") && value != "${{ secrets."+mayHave[s.Run]+" }}" {
+						t.Errorf("%s %s: %q has %s: %s", name, id, s.Run, variable, value)
+					}
+				}
+			}
+		}
+	}
+}
+
+// What people can install is complete and vouched for: the provenance comes before the
+// release is public, and the cask of the tap after that.
+func TestWorkflowsReleaseOrder(t *testing.T) {
+	var got []string
+	for _, s := range workflows(t)["release.yml"].Jobs["release"].Steps {
+		action, _, _ := strings.Cut(s.Uses, "@")
+		got = append(got, strings.TrimPrefix(s.Run, "bash .ci/release ")+action)
+	}
+	want := []string{"actions/checkout", "actions/setup-go", "build", "sign", "image", "draft", "actions/attest", "actions/attest", "publish", "cask"}
+	if !slices.Equal(got, want) {
+		t.Errorf("steps of the release: %q, want %q", got, want)
 	}
 }
 
