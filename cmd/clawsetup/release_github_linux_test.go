@@ -232,7 +232,7 @@ func (g *github) pushCask(r *http.Request) (int, any) {
 	return http.StatusOK, map[string]any{}
 }
 
-// released runs the steps of the workflow in the clone that .ci/release-check built in,
+// releaser runs the steps of the workflow in the clone that .ci/release-check built in,
 // each with the environment that the workflow gives it.
 type releaser struct {
 	t           *testing.T

@@ -95,6 +95,11 @@ func TestWorkflowsKeepSecrets(t *testing.T) {
 				}
 			}
 			for _, s := range job.Steps {
+				for input, value := range s.With {
+					if strings.Contains(value, "secrets.") {
+						t.Errorf("%s %s: %s has %s", name, id, s.Uses, input)
+					}
+				}
 				for variable, value := range s.Env {
 					if strings.Contains(value, "secrets.") && value != "${{ secrets."+mayHave[s.Run]+" }}" {
 						t.Errorf("%s %s: %q has %s: %s", name, id, s.Run, variable, value)
