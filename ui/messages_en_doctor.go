@@ -3,7 +3,7 @@ package ui
 // doctorEnglish are the texts of doctor; those of its checks are in files of their own.
 var doctorEnglish = map[string]string{
 	"cmd.doctor.short":         "Grade the installation against every known threat",
-	"cmd.doctor.long":          "Looks at the compose file and the running containers, the image, the port, secrets and where they leak, openclaw.json, Claude Code's settings, skills and plugins, MCP servers, transcripts, processes, the journal and the connection to cloud.ru, and grades what it finds. It works on an installation that clawsetup made and on one that was made by hand.\n\nIt reads only: the one thing that leaves this host is the greeting of TLS to the API. What could not be looked at is \"not checked\". OpenClaw's own security audit is shown beside it where OpenClaw is installed; --skip openclaw-audit leaves that out.\n\n--fix shows a plan of what can be put right by itself, asks, applies it as one transaction and journals it. A finding that you accept is waived with clawsetup doctor waive.\n\nExit code 3: a finding that is not waived reaches --fail-on.",
+	"cmd.doctor.long":          "Looks at the compose file and the running containers, the image, the port, secrets and where they leak, openclaw.json, Claude Code's settings, skills and plugins, MCP servers, transcripts, processes, the journal and the connection to cloud.ru, and grades what it finds. It works on an installation that clawsetup made and on one that was made by hand.\n\nIt reads only: the one thing that leaves this host is the greeting of TLS to the API. What could not be looked at is \"not checked\". OpenClaw's own security audit is shown beside it where OpenClaw is installed; --skip openclaw-audit leaves that out.\n\n--fix shows a plan of what can be put right by itself, asks, applies it as one transaction and journals it. A finding that you accept is waived with clawsetup doctor waive.\n\nExit code 3: a finding that is not waived reaches --fail-on; with --fail-on-unchecked also when a check of that severity could not be made, as with a container engine that does not answer.",
 	"cmd.doctor.explain.short": "Tell the threat, the control and the sources of a check",
 	"cmd.doctor.explain.long":  "Prints what a check asks, why, how severe a finding is, how it is put right, and the rows of the two security reviews that it answers.",
 	"cmd.doctor.waive.short":   "Accept a finding for a while, with a reason",
@@ -12,6 +12,7 @@ var doctorEnglish = map[string]string{
 	"flag.skip":                "leave these out; openclaw-audit is OpenClaw's own audit",
 	"flag.severity":            "leave out checks that are milder: info, low, medium, high, critical",
 	"flag.fail-on":             "exit with 3 from this severity on",
+	"flag.fail-on-unchecked":   "exit with 3 for a check of that severity that could not be made, too",
 	"flag.all-checks":          "show what is in order, too",
 	"flag.sarif":               "print SARIF 2.1.0",
 	"flag.report":              "tell the journal and the system's log what was found, and print nothing: what the watch unit runs",

@@ -42,7 +42,7 @@ var uninstallEnglish = map[string]string{
 	"note.uninstall-key-valid":            "The API key itself stays valid at cloud.ru: delete it there, under Users → Service accounts → API keys",
 	"note.uninstall-engine-unchecked":     "the engine could not be asked ({0}): containers, networks and volumes of the project {1} and images of the gateway stay if they are there",
 	"note.uninstall-images-unchecked":     "the image stays if the engine has it: {0}",
-	"note.uninstall-conversations":        "{0} holds files of Claude Code itself, conversations perhaps: they are yours and stay. clawsetup session-purge --all deletes them, before the uninstall",
+	"note.uninstall-conversations":        "{0} holds files of Claude Code itself, conversations perhaps: they are yours and stay. To delete them: clawsetup session-purge --all before the uninstall, rm -r after it",
 	"note.uninstall-kept-aside":           "{0} was edited since clawsetup wrote it: what it holds now is kept as {1}",
 	"note.uninstall-setup-unread":         "{0} cannot be read ({1}); the journal alone says what to take back",
 	"note.uninstall-store-unchecked":      "the {0} store could not be asked ({1}); as the journal has it, nothing of ours is in it",

@@ -42,7 +42,7 @@ var uninstallRussian = map[string]string{
 	"note.uninstall-key-valid":            "Сам API-ключ в cloud.ru продолжает действовать: удалите его там, в «Пользователи» → «Сервисные аккаунты» → «API-ключи»",
 	"note.uninstall-engine-unchecked":     "движок спросить не удалось ({0}): контейнеры, сети и тома проекта {1} и образы шлюза остаются, если они есть",
 	"note.uninstall-images-unchecked":     "образ остаётся, если он есть в движке: {0}",
-	"note.uninstall-conversations":        "в {0} лежат файлы самого Claude Code, возможно беседы: они ваши и остаются. До удаления настройки их удалит clawsetup session-purge --all",
+	"note.uninstall-conversations":        "в {0} лежат файлы самого Claude Code, возможно беседы: они ваши и остаются. Удалить их: до удаления настройки clawsetup session-purge --all, после него rm -r",
 	"note.uninstall-kept-aside":           "{0} изменён после того, как его записал clawsetup: нынешнее содержимое сохраняется как {1}",
 	"note.uninstall-setup-unread":         "{0} не читается ({1}); что возвращать, говорит только журнал",
 	"note.uninstall-store-unchecked":      "хранилище {0} спросить не удалось ({1}); по журналу, нашего в нём нет",

@@ -77,8 +77,9 @@ func (d FileDiff) mode() string {
 	}
 }
 
-// widestLine bounds what one line of a foreign file may fill on a screen.
-const widestLine = 400
+// widestLine bounds, in characters, what one line of a foreign file may fill on a screen.
+// The longest of our own, the launcher's command, is within it.
+const widestLine = 4000
 
 // Diff compares the two sides of c. Values under a key whose name looks like a
 // credential are not shown, whoever they belong to (A4).
@@ -86,7 +87,7 @@ func Diff(c Change) FileDiff {
 	out := FileDiff{Path: c.Path, Before: modeOf(c.Before), After: modeOf(c.After)}
 	before, after := lines(c.Before.Data), lines(c.After.Data)
 	hide := newRedactor(c.values, c.Before.Data, c.After.Data)
-	edits := udiff.Strings(before, after)
+	edits := udiff.Lines(before, after)
 	unified, err := udiff.ToUnifiedDiff("before", "after", before, edits, 3)
 	if err != nil {
 		out.Incomparable = true

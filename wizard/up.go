@@ -253,7 +253,11 @@ func (s *UpSession) Plan(ctx context.Context) (*Plan, error) {
 		return nil, err
 	}
 	if !reflect.DeepEqual(before, s.setup) { // else the operator's own words in it stay
-		if err := p.setup(&s.setup, Change{Why: "file-setup-hardening", Controls: []string{"E-01"}, event: journal.SetupRecorded}); err != nil {
+		change := Change{Why: "file-setup-hardening", Controls: []string{"E-01"}, event: journal.SetupRecorded}
+		if reflect.DeepEqual(before.Image, s.setup.Image) {
+			change.Why, change.Controls = "file-setup-login", []string{"D-02"}
+		}
+		if err := p.setup(&s.setup, change); err != nil {
 			return nil, err
 		}
 	}

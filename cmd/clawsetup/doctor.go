@@ -20,6 +20,8 @@ type doctorOptions struct {
 
 	fix, accept, watch, noWatch bool
 	yes, dryRun                 bool
+	// unchecked fails for checks that could not be made.
+	unchecked bool
 }
 
 func (a *app) doctorCommand(u *ui.UI) *cobra.Command {
@@ -33,6 +35,7 @@ func (a *app) doctorCommand(u *ui.UI) *cobra.Command {
 	f.StringSliceVar(&o.skip, "skip", nil, u.T("flag.skip"))
 	f.StringVar(&o.severity, "severity", doctor.Info.String(), u.T("flag.severity"))
 	f.StringVar(&o.failOn, "fail-on", doctor.Medium.String(), u.T("flag.fail-on"))
+	f.BoolVar(&o.unchecked, "fail-on-unchecked", false, u.T("flag.fail-on-unchecked"))
 	f.BoolVar(&o.all, "all", false, u.T("flag.all-checks"))
 	f.BoolVar(&o.json, "json", false, u.T("flag.json"))
 	f.BoolVar(&o.sarif, "sarif", false, u.T("flag.sarif"))
@@ -92,7 +95,13 @@ func (o *doctorOptions) selection() (doctor.Selection, doctor.Severity, error) {
 	return s, failOn, nil
 }
 
-// runDoctor exits with 3 when a finding reaches --fail-on.
+// fails tells whether the exit code is 3: a finding reaches --fail-on, or, when that was
+// asked for, a check of such a severity could not be made.
+func (o *doctorOptions) fails(r *doctor.Report, failOn doctor.Severity) bool {
+	return r.Reaches(failOn) || o.unchecked && r.Unchecked(failOn)
+}
+
+// runDoctor exits with 3 when the report fails.
 func (a *app) runDoctor(ctx context.Context, o *doctorOptions) error {
 	s, failOn, err := o.selection()
 	if err != nil {
@@ -125,7 +134,7 @@ func (a *app) runDoctor(ctx context.Context, o *doctorOptions) error {
 	if err := a.showReport(ctx, u, w, o, s, report); err != nil {
 		return err
 	}
-	if report.Reaches(failOn) {
+	if o.fails(report, failOn) {
 		return errFindings
 	}
 	return nil
@@ -177,7 +186,7 @@ func (a *app) runFix(ctx context.Context, u *ui.UI, w *wizard.Wizard, o *doctorO
 	} else {
 		u.Doctor(after, o.all)
 	}
-	if err == nil && after.Reaches(failOn) {
+	if err == nil && o.fails(after, failOn) {
 		return errFindings
 	}
 	return err

@@ -272,6 +272,11 @@ func (r *Report) Count(o Outcome) int {
 	return n
 }
 
+// Unchecked tells whether a check whose findings may be at least that bad was not made.
+func (r *Report) Unchecked(least Severity) bool {
+	return slices.ContainsFunc(r.Results, func(c Result) bool { return c.Outcome == NotChecked && c.Check.Severity >= least })
+}
+
 // Reaches tells whether a finding that nobody waived is at least that bad.
 func (r *Report) Reaches(least Severity) bool {
 	for _, c := range r.Results {
