@@ -77,10 +77,11 @@ var commandsEnglish = map[string]string{ //nolint:gosec // G101: words about sec
 	"flag.trust-first-use":   "consent: accept the image's digest as it is now",
 	"flag.yes":               "consent: apply without asking, take the defaults",
 
-	"demo.start":   "This is a demo in {0}. When asked for the API key, type: {1}",
-	"demo.files":   "Written in the scratch folder:",
-	"demo.kept":    "Kept in {0}",
-	"demo.removed": "Removed: {0}",
+	"demo.start":    "This is a demo in {0}.",
+	"note.demo-key": "this is a demo: the simulator takes the key {0}",
+	"demo.files":    "Written in the scratch folder:",
+	"demo.kept":     "Kept in {0}",
+	"demo.removed":  "Removed: {0}",
 
 	// The journal.
 	"history.none":          "There are no such records.",

@@ -77,10 +77,11 @@ var commandsRussian = map[string]string{ //nolint:gosec // G101: words about sec
 	"flag.trust-first-use":   "согласие: принять нынешний digest образа",
 	"flag.yes":               "согласие: применить без вопросов, взять ответы по умолчанию",
 
-	"demo.start":   "Это демонстрация в {0}. На вопрос об API-ключе введите: {1}",
-	"demo.files":   "Записано во временной папке:",
-	"demo.kept":    "Сохранено в {0}",
-	"demo.removed": "Удалено: {0}",
+	"demo.start":    "Это демонстрация в {0}.",
+	"note.demo-key": "это демонстрация: имитация принимает ключ {0}",
+	"demo.files":    "Записано во временной папке:",
+	"demo.kept":     "Сохранено в {0}",
+	"demo.removed":  "Удалено: {0}",
 
 	// The journal.
 	"history.none":          "Таких записей нет.",

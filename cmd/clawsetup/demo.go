@@ -40,7 +40,7 @@ func (a *app) demoCommand(u *ui.UI) *cobra.Command {
 // registry in this process. With a terminal the operator answers.
 func (a *app) runDemo(ctx context.Context, keep bool) error {
 	u := a.ui(ui.Options{})
-	if u.Mode() != ui.FullScreen {
+	if u.Mode() != ui.FullScreen && !u.CanAsk() {
 		u = a.ui(ui.Options{Yes: true})
 	}
 	home, err := os.MkdirTemp("", "clawsetup-demo-")
@@ -71,7 +71,7 @@ func (a *app) playDemo(ctx context.Context, u *ui.UI, home string) error {
 	if err := os.Setenv("HOME", home); err != nil {
 		return fmt.Errorf("moving into the scratch home: %w", err)
 	}
-	u.Line("demo.start", home, demoKey)
+	u.Line("demo.start", home)
 	s, err := a.demoWizard(home, u).NewInit(ctx, stage.given(u.Mode() == ui.Unattended))
 	if err != nil {
 		return err
@@ -82,8 +82,18 @@ func (a *app) playDemo(ctx context.Context, u *ui.UI, home string) error {
 	return a.listDemo(u, home)
 }
 
-// demoSession ends with the set-up: there is nothing to start in a demo.
+// demoSession tells the key where it is asked for, since a full screen hides what was
+// printed before it, and ends with the set-up: there is nothing to start in a demo.
 type demoSession struct{ wizard.Session }
+
+// Next implements wizard.Session.
+func (s demoSession) Next(ctx context.Context) (*wizard.Question, error) {
+	q, err := s.Session.Next(ctx)
+	if q != nil && q.Kind == wizard.SecretText {
+		q.Notes = append(q.Notes, wizard.Note{ID: "demo-key", State: wizard.Attention, Args: []any{demoKey}})
+	}
+	return q, err
+}
 
 // Plan implements wizard.Session.
 func (s demoSession) Plan(ctx context.Context) (*wizard.Plan, error) {
