@@ -17,10 +17,10 @@ import (
 // argument: two forms in English, three in Russian (1, 2, 5). {{ is a brace.
 var catalogues = map[string][]map[string]string{
 	english: {wizardEnglish, findingsEnglish, hintsEnglish, commandsEnglish, stackEnglish, openclawEnglish, purgeEnglish, browserEnglish,
-		doctorEnglish, controlsEnglish, checksStackEnglish, checksOpenClawEnglish, checksAgentEnglish, uninstallEnglish,
+		doctorEnglish, controlsEnglish, checksStackEnglish, checksOpenClawEnglish, checksAgentEnglish, uninstallEnglish, saidEnglish,
 	},
 	russian: {wizardRussian, findingsRussian, hintsRussian, commandsRussian, stackRussian, openclawRussian, purgeRussian, browserRussian,
-		doctorRussian, controlsRussian, checksStackRussian, checksOpenClawRussian, checksAgentRussian, uninstallRussian,
+		doctorRussian, controlsRussian, checksStackRussian, checksOpenClawRussian, checksAgentRussian, uninstallRussian, saidRussian,
 	},
 }
 

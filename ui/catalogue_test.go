@@ -315,6 +315,10 @@ func (u *uses) call(files *token.FileSet, c *ast.CallExpr) {
 		u.add(files, "note.", c.Args[0], "")
 	case f.Sel.Name == "With" && pkg != nil && pkg.Name == "hint" && len(c.Args) > 1:
 		u.add(files, "hint.", c.Args[1], "")
+	case f.Sel.Name == "Say" && pkg != nil && pkg.Name == "hint" && len(c.Args) > 1:
+		u.add(files, "said.", c.Args[1], "")
+	case f.Sel.Name == "Doing" && pkg != nil && pkg.Name == "hint" && len(c.Args) > 2:
+		u.add(files, "said.", c.Args[2], "")
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync/atomic"
 
 	"github.com/clawsetup/clawsetup/wizard"
 	"github.com/clawsetup/clawsetup/wizard/hint"
@@ -14,6 +15,32 @@ import (
 // guard turns a panic of a Session into an error, so that the terminal is
 // restored and the operator told, whatever goroutine it happened on.
 type guard struct{ wizard.Session }
+
+// beginning remembers whether Apply was begun.
+type beginning struct {
+	wizard.Session
+	begun atomic.Bool
+}
+
+// Apply implements wizard.Session.
+func (b *beginning) Apply(ctx context.Context, p *wizard.Plan, report func(wizard.Progress)) (wizard.Result, error) {
+	b.begun.Store(true)
+	return b.Session.Apply(ctx, p, report)
+}
+
+// bare is the Session itself, which may know more than every Session does.
+func bare(s wizard.Session) wizard.Session {
+	if g, ok := s.(guard); ok {
+		s = g.Session
+	}
+	if b, ok := s.(*beginning); ok {
+		s = b.Session
+	}
+	return s
+}
+
+// whyMissing is a Session that says, by flag, why a missing answer is needed.
+type whyMissing interface{ WhyMissing() map[string]error }
 
 func (g guard) Preflight(ctx context.Context) (notes []wizard.Note) {
 	defer func() {

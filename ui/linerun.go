@@ -26,7 +26,7 @@ var (
 	errBack = errors.New("back to the question before")
 )
 
-func (u *UI) runLines(ctx context.Context, s wizard.Session) (*wizard.Plan, wizard.Result, error) {
+func (u *UI) runLines(ctx context.Context, s wizard.Session, _ string) (*wizard.Plan, wizard.Result, error) {
 	r := &lineRun{u: u, s: s, w: u.dialogue, accepted: map[string]int{}}
 	plan, res, err := r.run(ctx)
 	return plan, res, interrupted(ctx.Err() != nil, err)
@@ -85,7 +85,16 @@ func (r *lineRun) missing(ctx context.Context) error {
 	if !r.u.o.Yes && !r.u.o.DryRun {
 		groups = append(groups, []string{"--yes"})
 	}
-	return &MissingError{Flags: groups}
+	return r.missingError(groups)
+}
+
+// missingError names groups of flags, with what the session says of them.
+func (r *lineRun) missingError(groups [][]string) error {
+	e := &MissingError{Flags: groups}
+	if w, ok := bare(r.s).(whyMissing); ok {
+		e.Why = w.WhyMissing()
+	}
+	return e
 }
 
 // patience is how long work may take before it is mentioned.
@@ -175,7 +184,7 @@ func (r *lineRun) open(ctx context.Context, q *wizard.Question) error {
 			groups = append(groups, g)
 		}
 	}
-	return &MissingError{Flags: groups}
+	return r.missingError(groups)
 }
 
 // refuse shows why an answer was not taken.

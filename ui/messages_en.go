@@ -56,13 +56,15 @@ var wizardEnglish = map[string]string{ //nolint:gosec // G101: words about secre
 	"plain.default":        "{0} {1}",
 
 	// Errors of the terminal itself.
-	"error.error":    "error:",
-	"error.warning":  "warning:",
-	"error.missing":  "error: answers are missing and nobody can be asked. Give them as flags:",
-	"error.or":       "or",
-	"error.stopped":  "Stopped. No file was changed by that; clawsetup status shows what runs.",
-	"error.aborted":  "Left. Nothing was changed.",
-	"error.disabled": "“{0}” is not available now",
+	"error.error":     "error:",
+	"error.warning":   "warning:",
+	"error.missing":   "error: answers are missing and nobody can be asked. Give them as flags:",
+	"error.given":     "error: {0} {0:answer|answers} given by flags cannot be taken:",
+	"error.unchanged": "Nothing was changed.",
+	"error.or":        "or",
+	"error.stopped":   "Stopped. No file was changed by that; clawsetup status shows what runs.",
+	"error.aborted":   "Left. Nothing was changed.",
+	"error.disabled":  "“{0}” is not available now",
 
 	"state.ok":          "ok",
 	"state.attention":   "attention",

@@ -25,6 +25,7 @@ var findingsEnglish = map[string]string{ //nolint:gosec // G101: words about sec
 	"note.claude-found":                   "Claude Code {0}, {1}",
 	"note.claude-absent":                  "Claude Code: not found in PATH",
 	"note.claude-unknown":                 "Claude Code: cannot tell what is installed: {0}",
+	"note.flag-fell":                      "{0} was not taken: {1}",
 	"note.port-free":                      "port {0} on 127.0.0.1: free",
 	"note.port-taken":                     "port {0} on 127.0.0.1: taken by another program",
 	"note.port-privileged":                "port {0} on 127.0.0.1: not checked, it is reserved for root",

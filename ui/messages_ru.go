@@ -56,13 +56,15 @@ var wizardRussian = map[string]string{ //nolint:gosec // G101: words about secre
 	"plain.default":        "{0} {1}",
 
 	// Errors of the terminal itself.
-	"error.error":    "ошибка:",
-	"error.warning":  "внимание:",
-	"error.missing":  "ошибка: не хватает ответов, а спросить некого. Задайте их флагами:",
-	"error.or":       "или",
-	"error.stopped":  "Остановлено. Файлы при этом не менялись; что работает, покажет clawsetup status.",
-	"error.aborted":  "Выход. Ничего не изменено.",
-	"error.disabled": "«{0}» сейчас недоступно",
+	"error.error":     "ошибка:",
+	"error.warning":   "внимание:",
+	"error.missing":   "ошибка: не хватает ответов, а спросить некого. Задайте их флагами:",
+	"error.given":     "ошибка: {0} {0:ответ, заданный флагом, не принят|ответа, заданных флагами, не приняты|ответов, заданных флагами, не приняты}:",
+	"error.unchanged": "Ничего не изменено.",
+	"error.or":        "или",
+	"error.stopped":   "Остановлено. Файлы при этом не менялись; что работает, покажет clawsetup status.",
+	"error.aborted":   "Выход. Ничего не изменено.",
+	"error.disabled":  "«{0}» сейчас недоступно",
 
 	"state.ok":          "в порядке",
 	"state.attention":   "внимание",

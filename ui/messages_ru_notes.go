@@ -25,6 +25,7 @@ var findingsRussian = map[string]string{ //nolint:gosec // G101: words about sec
 	"note.claude-found":                   "Claude Code {0}, {1}",
 	"note.claude-absent":                  "Claude Code: нет в PATH",
 	"note.claude-unknown":                 "Claude Code: не удалось понять, что установлено: {0}",
+	"note.flag-fell":                      "{0} не принят: {1}",
 	"note.port-free":                      "порт {0} на 127.0.0.1 свободен",
 	"note.port-taken":                     "порт {0} на 127.0.0.1 занят другой программой",
 	"note.port-privileged":                "порт {0} на 127.0.0.1 не проверен: он доступен только root",

@@ -21,10 +21,7 @@ type stepper interface{ Steps() []wizard.Step }
 
 func newPath(s wizard.Session) path {
 	steps := []wizard.Step{wizard.StepKey, wizard.StepModels, wizard.StepSecrets, wizard.StepImage, wizard.StepAgent}
-	if g, ok := s.(guard); ok {
-		s = g.Session
-	}
-	if st, ok := s.(stepper); ok {
+	if st, ok := bare(s).(stepper); ok {
 		steps = st.Steps()
 	}
 	p := path{steps: []string{"check"}}

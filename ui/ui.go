@@ -134,6 +134,8 @@ var ErrStopped = errors.New("stopped")
 type MissingError struct {
 	// Flags are groups of alternatives: one flag of each group answers it.
 	Flags [][]string
+	// Why says, by flag, why it is needed where that is not plain.
+	Why map[string]error
 }
 
 // Error implements error.
@@ -153,7 +155,9 @@ func (u *UI) Error(err error) {
 		u.errors.printf("%s\n", t.bad.Render(u.T("error.missing")))
 		for _, group := range missing.Flags {
 			u.errors.printf("  %s\n", strings.Join(group, " "+u.T("error.or")+" "))
+			u.missingWhy(missing, group)
 		}
+		u.unchanged(err, "")
 		return
 	}
 	if errors.Is(err, ErrAborted) {
@@ -164,10 +168,65 @@ func (u *UI) Error(err error) {
 		u.errors.printf("%s\n", u.T("error.stopped"))
 		return
 	}
+	var given *wizard.GivenError
+	if errors.As(err, &given) && len(given.Wrong) > 1 {
+		u.wrongGiven(given.Wrong)
+		return
+	}
 	message, advice := u.explain(err)
 	u.errors.printf("%s %s\n", t.bad.Render(u.T("error.error")), message)
 	if advice != "" {
 		u.errors.printf("%s\n", hang("  ", advice, u.errors.width))
+	}
+	u.unchanged(err, advice)
+}
+
+// missingWhy says why one of the flags in group is needed.
+func (u *UI) missingWhy(e *MissingError, group []string) {
+	for _, flag := range group {
+		if e.Why[flag] == nil {
+			continue
+		}
+		message, advice := u.explain(e.Why[flag])
+		u.errors.printf("%s\n", hang("    ", message, u.errors.width))
+		if advice != "" {
+			u.errors.printf("%s\n", hang("    ", advice, u.errors.width))
+		}
+	}
+}
+
+// wrongGiven lists the flags whose values cannot be taken.
+func (u *UI) wrongGiven(wrong []wizard.WrongGiven) {
+	u.errors.printf("%s\n", u.errors.theme.bad.Render(u.T("error.given", len(wrong))))
+	for _, w := range wrong {
+		message, advice := u.explain(w.Err)
+		u.errors.printf("%s\n", hang("  "+w.Flag+": ", message, u.errors.width))
+		if advice != "" {
+			u.errors.printf("%s\n", hang("    ", advice, u.errors.width))
+		}
+	}
+	u.errors.printf("  %s\n", u.T("error.unchanged"))
+}
+
+// Unchanged marks err as that of a run that had changed nothing yet, which Error says; a
+// nil err stays nil.
+func Unchanged(err error) error {
+	if err == nil {
+		return nil
+	}
+	return unchangedError{err}
+}
+
+type unchangedError struct{ error }
+
+func (e unchangedError) Unwrap() error { return e.error }
+
+// unchanged says that nothing was changed, where that is known and the advice does not.
+func (u *UI) unchanged(err error, advice string) {
+	var e unchangedError
+	var given *wizard.GivenError
+	if s := u.T("error.unchanged"); (errors.As(err, &e) || errors.As(err, &given)) && !strings.Contains(advice, s) {
+		u.errors.printf("  %s\n", s)
 	}
 }
 
@@ -193,7 +252,11 @@ const longestError = 1000
 
 // explain splits err into its text, made safe, and the words of its hint.
 func (u *UI) explain(err error) (message, advice string) {
-	message = text.Clean(err.Error(), longestError)
+	message = err.Error()
+	for _, w := range hint.Words(err) {
+		message = strings.Replace(message, w.Text, u.T("said."+w.Hint.ID, w.Hint.Args...), 1)
+	}
+	message = text.Clean(message, longestError)
 	if h, ok := hint.Of(err); ok {
 		advice = u.T("hint."+h.ID, h.Args...)
 	}
@@ -220,9 +283,14 @@ func (w writer) lines(lines []string) {
 func (u *UI) Run(ctx context.Context, s wizard.Session, title string) (*wizard.Plan, wizard.Result, error) {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	s = guard{s}
-	if u.mode == FullScreen {
-		return u.runScreens(ctx, s, title)
+	b := &beginning{Session: s}
+	run := u.runScreens
+	if u.mode != FullScreen {
+		run = u.runLines
 	}
-	return u.runLines(ctx, s)
+	plan, res, err := run(ctx, guard{b}, title)
+	if !b.begun.Load() && title != "up" { // which has tried the image before it asks
+		err = Unchanged(err)
+	}
+	return plan, res, err
 }

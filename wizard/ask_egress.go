@@ -3,7 +3,6 @@ package wizard
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/clawsetup/clawsetup/wizard/engine"
 	"github.com/clawsetup/clawsetup/wizard/text"
@@ -48,7 +47,7 @@ func acceptEgress(_ context.Context, s *InitSession, a Answer) error {
 		return nil
 	case egressRestricted:
 	default:
-		return fmt.Errorf("%w: %q is neither restricted nor open", ErrNoSuchOption, text.Clean(a.Value, 20))
+		return noSuchOption(a.Value, EgressNames())
 	}
 	g, err := s.w.Gateway()
 	if err != nil {

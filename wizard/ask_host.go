@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/clawsetup/clawsetup/wizard/hint"
 	"github.com/clawsetup/clawsetup/wizard/openclaw"
@@ -24,13 +23,14 @@ func buildPort(_ context.Context, s *InitSession, q *Question) error {
 // acceptPort refuses a port that someone else answers on: Claude Code would send
 // its token there (S-01).
 func acceptPort(ctx context.Context, s *InitSession, a Answer) error {
-	port, err := strconv.Atoi(a.Value)
-	if err != nil || port < 1 || port > 65535 {
-		return fmt.Errorf("port %q %w: a number from 1 to 65535", text.Clean(a.Value, 20), ErrBadValue)
+	port, err := parsePort(a.Value)
+	if err != nil {
+		return err
 	}
 	n := s.w.portNote(ctx, port, s.current)
 	if n.State == Failed {
-		return hint.With(fmt.Errorf("port %d on 127.0.0.1 is taken by another program", port), "port-taken", port)
+		err := fmt.Errorf("port %d on 127.0.0.1 is taken by another program", port)
+		return hint.With(hint.Say(err, "port-taken", port), "port-taken", port)
 	}
 	s.notes["port"] = []Note{n}
 	s.draft.Port = port
@@ -70,8 +70,8 @@ func buildOpenClawMode(ctx context.Context, s *InitSession, q *Question) error {
 }
 
 func acceptOpenClawMode(ctx context.Context, s *InitSession, a Answer) error {
-	if !slices.Contains(OpenClawModes(), a.Value) {
-		return fmt.Errorf("%w: %q is none of %s", ErrNoSuchOption, a.Value, strings.Join(OpenClawModes(), ", "))
+	if err := oneOf(OpenClawModes)(s, a.Value); err != nil {
+		return err
 	}
 	s.notes["openclaw-mode"] = s.openClawNotes(ctx)
 	s.draft.OpenClaw.Mode = a.Value
@@ -133,6 +133,9 @@ func buildClaude(ctx context.Context, s *InitSession, q *Question) error {
 }
 
 func acceptClaude(ctx context.Context, s *InitSession, a Answer) error {
+	if err := formClaude(s, a.Value); err != nil {
+		return err
+	}
 	cli, err := s.w.Programs.Claude(ctx, a.Value)
 	if err != nil {
 		return err
@@ -153,9 +156,9 @@ func buildRetention(_ context.Context, s *InitSession, q *Question) error {
 
 // acceptRetention bounds the age of transcripts (I-03).
 func acceptRetention(_ context.Context, s *InitSession, a Answer) error {
-	days, err := strconv.Atoi(a.Value)
-	if err != nil || days < 0 || days > longestRetention {
-		return fmt.Errorf("%q %w: a number of days from 0 to %d", text.Clean(a.Value, 20), ErrBadValue, longestRetention)
+	days, err := parseRetention(a.Value)
+	if err != nil {
+		return err
 	}
 	s.draft.Claude.RetentionDays = days
 	s.notes["retention-days"] = []Note{{ID: "transcripts-kept", Args: []any{days}}}

@@ -44,7 +44,7 @@ func (s *InitSession) expected() string {
 }
 
 func buildImage(_ context.Context, s *InitSession, q *Question) error {
-	q.Default = orElse(s.draft.Image.Reference, image.DefaultReference)
+	q.Default = orElse(s.named, orElse(s.draft.Image.Reference, image.DefaultReference))
 	return nil
 }
 
@@ -55,6 +55,7 @@ func acceptImage(ctx context.Context, s *InitSession, a Answer) error {
 	if err != nil {
 		return err
 	}
+	s.named = a.Value
 	img, err := s.resolver().Resolve(ctx, ref)
 	if err != nil {
 		return err
@@ -143,13 +144,13 @@ func acceptTrust(ctx context.Context, s *InitSession, a Answer) error {
 		return s.judge(ctx, "", true)
 	case trustOther:
 		// Neither the flag nor the present set-up answers it this time.
-		delete(s.given.Values, "image")
+		s.fallen["image"], s.named = true, ""
 		s.reopen("image")
 		return nil
 	case trustKey:
 		return nil
 	default:
-		return fmt.Errorf("%w: %q", ErrNoSuchOption, text.Clean(a.Value, 40))
+		return noSuchOption(a.Value, []string{trustFirstUse, trustKey, trustOther})
 	}
 }
 

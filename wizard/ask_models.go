@@ -64,7 +64,7 @@ func (s *InitSession) choosePreset(ctx context.Context, name string) (cloudru.Ma
 			return p.Choose(models)
 		}
 	}
-	return cloudru.Mapping{}, fmt.Errorf("%w: there is no preset %q", ErrNoSuchOption, text.Clean(name, 40))
+	return cloudru.Mapping{}, noSuchOption(name, PresetNames())
 }
 
 // modelsGiven is true when flags name models: the preset then only fills the gaps.
@@ -114,8 +114,8 @@ func acceptPreset(ctx context.Context, s *InitSession, a Answer) error {
 		s.draft.Models.Preset, s.choosing = presetCustom, true
 		return nil
 	case presetKeep:
-		if s.base.Models.Small.ID == "" {
-			return fmt.Errorf("%w: there are no models to keep yet", ErrNoSuchOption)
+		if err := formPreset(s, a.Value); err != nil {
+			return err
 		}
 		s.draft.Models, s.choosing = s.base.Models, false
 		return s.keepModels(ctx)

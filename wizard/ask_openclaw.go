@@ -17,7 +17,7 @@ func buildHardening(_ context.Context, s *InitSession, q *Question) error {
 func acceptHardening(_ context.Context, s *InitSession, a Answer) error {
 	parts, err := openclaw.ParseParts(a.Value)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrBadValue, err)
+		return err
 	}
 	s.draft.OpenClaw.Hardening = openclaw.FormatParts(parts)
 	return nil
@@ -70,8 +70,8 @@ func buildConflicts(ctx context.Context, s *InitSession, q *Question) error {
 }
 
 func acceptConflicts(_ context.Context, s *InitSession, a Answer) error {
-	if !slices.Contains(ConflictNames(), a.Value) {
-		return fmt.Errorf("%w: %q is neither %s nor %s", ErrNoSuchOption, a.Value, conflictsKeep, conflictsReplace)
+	if err := oneOf(ConflictNames)(s, a.Value); err != nil {
+		return err
 	}
 	if a.Value == conflictsReplace {
 		return nil
@@ -120,8 +120,8 @@ func buildManaged(_ context.Context, s *InitSession, q *Question) error {
 }
 
 func acceptManaged(_ context.Context, s *InitSession, a Answer) error {
-	if !slices.Contains(ManagedNames(), a.Value) {
-		return fmt.Errorf("%w: %q is neither %s nor %s", ErrNoSuchOption, a.Value, managedNo, managedYes)
+	if err := oneOf(ManagedNames)(s, a.Value); err != nil {
+		return err
 	}
 	s.draft.Claude.Managed = a.Value == managedYes
 	if s.draft.Claude.Managed && !s.w.Disk.MayWrite(s.w.ManagedFile) {

@@ -2,7 +2,6 @@ package wizard
 
 import (
 	"context"
-	"fmt"
 	"slices"
 )
 
@@ -29,8 +28,8 @@ func buildSection(_ context.Context, s *InitSession, q *Question) error {
 }
 
 func acceptSection(_ context.Context, s *InitSession, a Answer) error {
-	if !slices.Contains(SectionNames(), a.Value) {
-		return fmt.Errorf("%w: %q", ErrNoSuchOption, a.Value)
+	if err := formSection(s, a.Value); err != nil {
+		return err
 	}
 	s.section = a.Value
 	return nil

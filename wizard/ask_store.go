@@ -2,7 +2,6 @@ package wizard
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
 	"slices"
 
@@ -55,7 +54,7 @@ func acceptStore(ctx context.Context, s *InitSession, a Answer) error {
 	case secrets.KindDocker:
 		s.notes["store"] = []Note{{ID: "store-docker", Args: []any{filepath.Join(s.draft.StackDir(s.w.Paths), "secrets")}}}
 	default:
-		return fmt.Errorf("%w: %q is neither keyring nor docker", ErrNoSuchOption, a.Value)
+		return noSuchOption(a.Value, secrets.Kinds())
 	}
 	s.draft.Store = secrets.Kind(a.Value)
 	return nil

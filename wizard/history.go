@@ -39,7 +39,7 @@ func (w *Wizard) History(ctx context.Context) (*History, error) {
 		if err := w.journalGone(ctx); err != nil {
 			return nil, err
 		}
-		return nil, hint.With(fmt.Errorf("%w in %s", journal.ErrNoJournal, w.Paths.State), "run-init")
+		return nil, hint.With(hint.Say(fmt.Errorf("%w in %s", journal.ErrNoJournal, w.Paths.State), "no-journal", w.Paths.State), "run-init")
 	}
 	var keys *journal.Keys
 	var anchor journal.Anchor

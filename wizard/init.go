@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/wizard/claude"
@@ -35,6 +36,11 @@ type Given struct {
 	// NewJournal begins a journal anew although an earlier one is missing; the new
 	// one names what was lost.
 	NewJournal bool
+	// CanAsk: somebody is there to answer, so that an answer given here and refused later is
+	// asked for again instead of ending the run.
+	CanAsk bool
+	// Wrong are answers that whoever made this could not read.
+	Wrong []WrongGiven
 	// DryRun: nothing is written, not even a probe of the keyring, and the key may
 	// be missing.
 	DryRun bool
@@ -58,12 +64,15 @@ type InitSession struct {
 	choosing bool
 
 	trail []answered
+	// fallen are the questions whose answer by flag was refused: they are asked.
+	fallen map[string]bool
 
 	key       secrets.Secret // new, or the stored one
 	stored    bool           // key is the stored one
 	proved    map[string]cloudru.Proof
 	catalogue []cloudru.Model
 	image     image.Image
+	named     string // the image as the operator last named it
 	verdict   image.Verdict
 	trusted   bool // verdict holds
 	install   *remembered[openclaw.Install]
@@ -79,9 +88,13 @@ type answered struct {
 }
 
 // NewInit starts init. It first finishes or undoes a transaction that an earlier
-// run left behind, unless this is a dry run.
+// run left behind, unless this is a dry run. Before that it looks at every answer in
+// given: a *GivenError names all that are wrong.
 func (w *Wizard) NewInit(ctx context.Context, given Given) (*InitSession, error) {
-	s := &InitSession{w: w, given: given, proved: map[string]cloudru.Proof{}, notes: map[string][]Note{},
+	if wrong := append(slices.Clone(given.Wrong), w.CheckGiven(given)...); len(wrong) > 0 {
+		return nil, &GivenError{Wrong: wrong}
+	}
+	s := &InitSession{w: w, given: given, proved: map[string]cloudru.Proof{}, notes: map[string][]Note{}, fallen: map[string]bool{},
 		install: newRemembered[openclaw.Install](), schema: newRemembered[*openclaw.Schema]()}
 	w.named(given)
 	if err := s.recover(ctx); err != nil {
@@ -191,6 +204,16 @@ func (s *InitSession) Missing(ctx context.Context) [][]string {
 	return out
 }
 
+// WhyMissing says of the flags that Missing names, by flag, why they are needed where that is
+// not plain from their names.
+func (s *InitSession) WhyMissing() map[string]error {
+	_, err := s.w.Gateway()
+	if !errors.Is(err, engine.ErrNoProgram) {
+		return nil
+	}
+	return map[string]error{"--egress open": err}
+}
+
 // vouched tells whether something other than a first look may vouch for the
 // image.
 func (s *InitSession) vouched() bool {
@@ -227,7 +250,7 @@ func (s *InitSession) Next(ctx context.Context) (*Question, error) {
 			s.trail = append(s.trail, answered{id: d.id})
 			continue
 		}
-		if given := d.kind == SecretText && !s.given.Key.IsZero(); !given {
+		if given := d.kind == SecretText && !s.given.Key.IsZero() && !s.fallen[d.id]; !given {
 			if err := d.build(ctx, s, q); err != nil {
 				return nil, err
 			}
@@ -254,11 +277,25 @@ func (s *InitSession) Next(ctx context.Context) (*Question, error) {
 			return q, nil
 		}
 		if err := d.accept(ctx, s, a); err != nil {
+			if s.falls(ctx, d) {
+				return s.askAgain(ctx, d, err)
+			}
 			return nil, d.blame(err)
 		}
 		s.answered(d.id)
 	}
 	return nil, nil
+}
+
+// askAgain asks what a flag had answered, and says why its answer was refused.
+func (s *InitSession) askAgain(ctx context.Context, d question, refused error) (*Question, error) {
+	s.fallen[d.id] = true
+	q := &Question{ID: d.id, Step: d.step, Kind: d.kind, Flags: d.flags}
+	if err := d.build(ctx, s, q); err != nil {
+		return nil, err
+	}
+	q.Notes = append(q.Notes, Note{ID: "flag-fell", State: Failed, Args: []any{strings.Join(d.flags, "/"), text.Clean(refused.Error(), 300)}})
+	return q, nil
 }
 
 // answered remembers a question that nobody was asked.
@@ -271,6 +308,9 @@ func (s *InitSession) answered(id string) {
 // byFlag is the answer that was given beforehand. Questions of experts take
 // their default unless a flag says otherwise.
 func (s *InitSession) byFlag(d question, q *Question) (Answer, bool) {
+	if s.fallen[d.id] {
+		return Answer{}, false
+	}
 	if d.kind == SecretText {
 		return Answer{Secret: s.given.Key}, !s.given.Key.IsZero()
 	}
@@ -298,7 +338,7 @@ func (s *InitSession) Answer(ctx context.Context, q *Question, a Answer) error {
 		a.Value = q.Default
 	}
 	if d.kind == Choice && !slices.ContainsFunc(q.Options, func(o Option) bool { return o.Value == a.Value && !o.Disabled }) {
-		return fmt.Errorf("%w: %q", ErrNoSuchOption, a.Value)
+		return noSuchOption(a.Value, q.values())
 	}
 	before := len(s.trail)
 	if err := d.accept(ctx, s, a); err != nil {
@@ -337,7 +377,7 @@ func (s *InitSession) reopen(id string) {
 }
 
 // ErrBadValue says that an answer has not the form of one.
-var ErrBadValue = errors.New("is no such value")
+var ErrBadValue = errors.New("wrong value")
 
 // ErrNoSuchOption says that an answer is none of the choices.
-var ErrNoSuchOption = errors.New("is none of the choices")
+var ErrNoSuchOption = errors.New("no such choice")

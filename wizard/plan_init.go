@@ -79,6 +79,8 @@ func (s *InitSession) planSecrets(ctx context.Context, p *planner) error {
 			return err
 		}
 		s.describeKey(p)
+	} else if s.given.KeyLabel != "" {
+		s.draft.Key.Label = cutLabel(s.given.KeyLabel) // it needs no key to be read
 	}
 	if err := p.secret(ctx, store, dir, secrets.ProxyToken, token, journal.ProxyTokenRotated, journal.SecretStored); err != nil {
 		return err

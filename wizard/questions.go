@@ -29,6 +29,9 @@ type question struct {
 	kind   Kind
 	flags  []string
 	expert bool // answered by its flag or its default, never asked
+	// form refuses what can be told to be wrong without the network and without running a
+	// program; nil where nothing can.
+	form   func(s *InitSession, value string) error
 	skip   func(*InitSession) bool
 	build  func(context.Context, *InitSession, *Question) error
 	accept func(context.Context, *InitSession, Answer) error
@@ -48,27 +51,27 @@ func never(*InitSession) bool { return false }
 
 // initQuestions are in the order in which they are asked.
 var initQuestions = []question{
-	{id: "section", step: StepCheck, kind: Choice, flags: []string{"--section"}, skip: func(s *InitSession) bool { return s.current == nil }, build: buildSection, accept: acceptSection},
-	{id: "api-base", step: StepKey, flags: []string{"--api-base"}, expert: true, skip: never, build: buildAPIBase, accept: acceptAPIBase},
-	{id: "dir", step: StepAgent, flags: []string{"--dir"}, expert: true, skip: never, build: buildDir, accept: acceptDir},
+	{id: "section", step: StepCheck, kind: Choice, flags: []string{"--section"}, form: formSection, skip: func(s *InitSession) bool { return s.current == nil }, build: buildSection, accept: acceptSection},
+	{id: "api-base", step: StepKey, flags: []string{"--api-base"}, expert: true, form: formAPIBase, skip: never, build: buildAPIBase, accept: acceptAPIBase},
+	{id: "dir", step: StepAgent, flags: []string{"--dir"}, expert: true, form: formDir, skip: never, build: buildDir, accept: acceptDir},
 	{id: "key", step: StepKey, kind: SecretText, flags: []string{"--key-stdin", "--key-file"}, skip: (*InitSession).keyMayMiss, build: buildKey, accept: acceptKey},
-	{id: "preset", step: StepModels, kind: Choice, flags: []string{"--preset"}, skip: (*InitSession).modelsGiven, build: buildPreset, accept: acceptPreset},
+	{id: "preset", step: StepModels, kind: Choice, flags: []string{"--preset"}, form: formPreset, skip: (*InitSession).modelsGiven, build: buildPreset, accept: acceptPreset},
 	{id: "big-model", step: StepModels, kind: Choice, flags: []string{"--big-model"}, skip: (*InitSession).presetChosen, build: buildModel, accept: acceptModel(func(m *ModelsSetup) *ModelSetup { return &m.Big }, false)},
 	{id: "middle-model", step: StepModels, kind: Choice, flags: []string{"--middle-model"}, skip: (*InitSession).presetChosen, build: buildModel, accept: acceptModel(func(m *ModelsSetup) *ModelSetup { return &m.Middle }, false)},
 	{id: "small-model", step: StepModels, kind: Choice, flags: []string{"--small-model"}, skip: (*InitSession).presetChosen, build: buildModel, accept: acceptModel(func(m *ModelsSetup) *ModelSetup { return &m.Small }, true)},
-	{id: "store", step: StepSecrets, kind: Choice, flags: []string{"--store"}, skip: never, build: buildStore, accept: acceptStore},
-	{id: "image", step: StepImage, flags: []string{"--image"}, skip: never, build: buildImage, accept: acceptImage},
+	{id: "store", step: StepSecrets, kind: Choice, flags: []string{"--store"}, form: formStore, skip: never, build: buildStore, accept: acceptStore},
+	{id: "image", step: StepImage, flags: []string{"--image"}, form: formImage, skip: never, build: buildImage, accept: acceptImage},
 	{id: "trust", step: StepImage, kind: Choice, flags: []string{"--trust-first-use", "--image-digest", "--cosign-key"}, skip: func(s *InitSession) bool { return s.trusted }, build: buildTrust, accept: acceptTrust},
-	{id: "cosign-key", step: StepImage, flags: []string{"--cosign-key"}, skip: func(s *InitSession) bool { return s.trusted }, build: buildCosignKey, accept: acceptCosignKey},
-	{id: "egress", step: StepAgent, kind: Choice, flags: []string{"--egress"}, expert: true, skip: never, build: buildEgress, accept: acceptEgress},
-	{id: "port", step: StepAgent, flags: []string{"--port"}, skip: never, build: buildPort, accept: acceptPort},
-	{id: "openclaw-mode", step: StepAgent, kind: Choice, flags: []string{"--openclaw-mode"}, skip: never, build: buildOpenClawMode, accept: acceptOpenClawMode},
+	{id: "cosign-key", step: StepImage, flags: []string{"--cosign-key"}, form: formCosignKey, skip: func(s *InitSession) bool { return s.trusted }, build: buildCosignKey, accept: acceptCosignKey},
+	{id: "egress", step: StepAgent, kind: Choice, flags: []string{"--egress"}, expert: true, form: oneOf(EgressNames), skip: never, build: buildEgress, accept: acceptEgress},
+	{id: "port", step: StepAgent, flags: []string{"--port"}, form: formPort, skip: never, build: buildPort, accept: acceptPort},
+	{id: "openclaw-mode", step: StepAgent, kind: Choice, flags: []string{"--openclaw-mode"}, form: oneOf(OpenClawModes), skip: never, build: buildOpenClawMode, accept: acceptOpenClawMode},
 	{id: "openclaw-config", step: StepAgent, flags: []string{"--openclaw-config"}, skip: (*InitSession).withoutOpenClaw, build: buildOpenClawConfig, accept: acceptOpenClawConfig},
-	{id: "hardening", step: StepAgent, flags: []string{"--hardening"}, skip: (*InitSession).withoutOpenClaw, build: buildHardening, accept: acceptHardening},
-	{id: "claude", step: StepAgent, flags: []string{"--claude"}, skip: (*InitSession).withoutOpenClaw, build: buildClaude, accept: acceptClaude},
-	{id: "retention-days", step: StepAgent, flags: []string{"--retention-days"}, expert: true, skip: (*InitSession).withoutOpenClaw, build: buildRetention, accept: acceptRetention},
-	{id: "managed-settings", step: StepAgent, kind: Choice, flags: []string{"--managed-settings"}, skip: (*InitSession).withoutOpenClaw, build: buildManaged, accept: acceptManaged},
-	{id: "conflicts", step: StepAgent, kind: Choice, flags: []string{"--conflicts"}, skip: never, build: buildConflicts, accept: acceptConflicts},
+	{id: "hardening", step: StepAgent, flags: []string{"--hardening"}, form: formHardening, skip: (*InitSession).withoutOpenClaw, build: buildHardening, accept: acceptHardening},
+	{id: "claude", step: StepAgent, flags: []string{"--claude"}, form: formClaude, skip: (*InitSession).withoutOpenClaw, build: buildClaude, accept: acceptClaude},
+	{id: "retention-days", step: StepAgent, flags: []string{"--retention-days"}, expert: true, form: formRetention, skip: (*InitSession).withoutOpenClaw, build: buildRetention, accept: acceptRetention},
+	{id: "managed-settings", step: StepAgent, kind: Choice, flags: []string{"--managed-settings"}, form: oneOf(ManagedNames), skip: (*InitSession).withoutOpenClaw, build: buildManaged, accept: acceptManaged},
+	{id: "conflicts", step: StepAgent, kind: Choice, flags: []string{"--conflicts"}, form: oneOf(ConflictNames), skip: never, build: buildConflicts, accept: acceptConflicts},
 }
 
 func lookUp(id string) *question {

@@ -53,7 +53,7 @@ func (w *Wizard) present() (*Setup, files.File, error) {
 		return nil, f, err
 	}
 	if s == nil {
-		return nil, f, hint.With(fmt.Errorf("%w: %s is missing", ErrNoSetup, w.Paths.SetupFile()), "run-init")
+		return nil, f, hint.With(hint.Say(fmt.Errorf("%w: %s is missing", ErrNoSetup, w.Paths.SetupFile()), "no-setup", w.Paths.SetupFile()), "run-init")
 	}
 	return s, f, nil
 }

@@ -49,6 +49,17 @@ type Question struct {
 	Notes []Note
 }
 
+// values are what a Choice can be answered with now.
+func (q *Question) values() []string {
+	var out []string
+	for _, o := range q.Options {
+		if !o.Disabled {
+			out = append(out, o.Value)
+		}
+	}
+	return out
+}
+
 // Option is one possible answer of a Choice.
 type Option struct {
 	Value string

@@ -83,6 +83,7 @@ func (a *app) run(args []string) int {
 func (a *app) exit(err error) int {
 	var missing *ui.MissingError
 	var usage usageError
+	var given *wizard.GivenError
 	var refused *cloudru.Error
 	code := exitFailed
 	switch {
@@ -92,7 +93,7 @@ func (a *app) exit(err error) int {
 		return exitFindings
 	case errors.Is(err, ui.ErrAborted), errors.Is(err, ui.ErrStopped):
 		code = exitAborted
-	case errors.As(err, &missing), errors.As(err, &usage), errors.Is(err, wizard.ErrBadValue), errors.Is(err, wizard.ErrNoSuchOption):
+	case errors.As(err, &missing), errors.As(err, &usage), errors.As(err, &given), errors.Is(err, wizard.ErrBadValue), errors.Is(err, wizard.ErrNoSuchOption):
 		code = exitUsage
 	case errors.As(err, &refused) && refused.Kind == cloudru.WrongKey:
 		code = exitRefused

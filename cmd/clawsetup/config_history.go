@@ -12,6 +12,7 @@ import (
 	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/ui"
 	"github.com/clawsetup/clawsetup/wizard"
+	"github.com/clawsetup/clawsetup/wizard/hint"
 	"github.com/clawsetup/clawsetup/wizard/journal"
 )
 
@@ -142,7 +143,8 @@ func parseSince(s string, now time.Time) (time.Time, error) {
 	if age, err := time.ParseDuration(s); err == nil && age >= 0 {
 		return now.Add(-age), nil
 	}
-	return time.Time{}, fmt.Errorf("--since: %q is no date (2026-11-22), time (2026-11-22T14:00:00Z) or age (36h, 7d)", s)
+	err := fmt.Errorf("%q is no date (2026-11-22), time (2026-11-22T14:00:00Z) or age (36h, 7d)", s)
+	return time.Time{}, fmt.Errorf("--since: %w", hint.Say(err, "no-date", s))
 }
 
 // recordCommand is a subcommand about one record.
@@ -174,7 +176,7 @@ func (a *app) recordCommand(u *ui.UI, name string, print func(*ui.UI, *wizard.Hi
 func parseSeq(s string) (uint64, error) {
 	seq, err := strconv.ParseUint(s, 10, 64)
 	if err != nil || seq == 0 {
-		return 0, usageError{fmt.Errorf("%q is not the number of a record", s)}
+		return 0, usageError{hint.Say(fmt.Errorf("%q is not the number of a record", s), "no-number", s)}
 	}
 	return seq, nil
 }

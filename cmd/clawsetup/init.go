@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/spf13/cobra"
 
@@ -87,7 +88,7 @@ func (a *app) runInit(ctx context.Context, o *initOptions) error {
 	}
 	s, err := w.NewInit(ctx, given)
 	if err != nil {
-		return err
+		return ui.Unchanged(err)
 	}
 	if err := a.drive(ctx, u, s, "init", o.json, o.dryRun); err != nil || o.dryRun {
 		return err
@@ -117,20 +118,28 @@ func (a *app) startNow(ctx context.Context, u *ui.UI, w *wizard.Wizard, o *initO
 }
 
 func (a *app) initGiven(w *wizard.Wizard, u *ui.UI, o *initOptions) (wizard.Given, error) {
-	key, err := o.key.read(a, u)
-	if err != nil {
-		return wizard.Given{}, err
-	}
 	g := wizard.Given{
-		Values: map[string]string{}, Key: key, KeyLabel: o.key.label,
+		Values: map[string]string{}, KeyLabel: o.key.label, CanAsk: u.CanAsk(),
 		AllowPrivate: o.allowPrivate, TrustFirstUse: o.trustFirstUse, NewJournal: o.newJournal, DryRun: o.dryRun,
+	}
+	var err error
+	g.Key, err = o.key.read(a, u)
+	var wrong *wizard.GivenError
+	if errors.As(err, &wrong) {
+		g.Wrong = wrong.Wrong
+	} else if err != nil {
+		return g, err
 	}
 	for name, value := range o.answers {
 		g.Values[name] = *value
 	}
 	if o.config != "" {
-		if g.Base, err = w.ReadSetup(o.config); err != nil {
-			return g, fmt.Errorf("--config: %w", err)
+		g.Base, err = w.ReadSetup(o.config)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = wizard.NoSuchFile(o.config)
+		}
+		if err != nil {
+			g.Wrong = append(g.Wrong, wizard.WrongGiven{Flag: "--config", Err: err})
 		}
 	}
 	return g, nil
@@ -177,7 +186,8 @@ func (k *keyOptions) bind(c *cobra.Command, u *ui.UI) {
 	completeFiles(c, "key-file")
 }
 
-// read takes the key from where the flags say; zero when they say nothing.
+// read takes the key from where the flags say; zero when they say nothing. The error is a
+// *wizard.GivenError when no key can be read there.
 func (k *keyOptions) read(a *app, u *ui.UI) (secrets.Secret, error) {
 	switch {
 	case k.stdin && k.file != "":
@@ -185,13 +195,13 @@ func (k *keyOptions) read(a *app, u *ui.UI) (secrets.Secret, error) {
 	case k.stdin:
 		key, err := secrets.ReadAPIKey(a.in)
 		if err != nil {
-			return key, fmt.Errorf("--key-stdin: %w", err)
+			return key, wrongGiven("--key-stdin", err)
 		}
 		return key, nil
 	case k.file != "":
 		key, warnings, err := secrets.ReadAPIKeyFile(k.file)
 		if err != nil {
-			return key, fmt.Errorf("--key-file: %w", err)
+			return key, wrongGiven("--key-file", err)
 		}
 		for _, w := range warnings {
 			u.Warn("key-file-open", w.Path, fmt.Sprintf("%04o", w.Mode))
@@ -199,4 +209,8 @@ func (k *keyOptions) read(a *app, u *ui.UI) (secrets.Secret, error) {
 		return key, nil
 	}
 	return secrets.Secret{}, nil
+}
+
+func wrongGiven(flag string, err error) error {
+	return &wizard.GivenError{Wrong: []wizard.WrongGiven{{Flag: flag, Err: err}}}
 }

@@ -19,7 +19,7 @@ import (
 //	tui COLSxROWS FILE CMD ARGS...
 //
 // "expect TEXT" waits for TEXT on the screen, "type TEXT" sends it (Go escapes,
-// $KEY and $KEY2 are replaced), "enter" sends Enter, "resize COLSxROWS" changes the
+// $KEY, $KEY2, $PORT and $IMAGE are replaced), "enter" sends Enter, "resize COLSxROWS" changes the
 // window, "never TEXT" fails if TEXT was ever drawn.
 func cmdTUI(ts *testscript.TestScript, neg bool, args []string) {
 	var w, h int
@@ -50,7 +50,7 @@ func cmdTUI(ts *testscript.TestScript, neg bool, args []string) {
 
 func play(ts *testscript.TestScript, t *ptytest.Term, line string) error {
 	verb, arg, _ := strings.Cut(line, " ")
-	for _, name := range []string{"KEY2", "KEY", "PORT"} {
+	for _, name := range []string{"KEY2", "KEY", "PORT", "IMAGE"} {
 		arg = strings.ReplaceAll(arg, "$"+name, ts.Getenv(name))
 	}
 	switch verb {

@@ -93,13 +93,29 @@ func (e *Error) Error() string {
 	if e.Kind == TLS {
 		s = tlsPhrases[e.TLS]
 	}
+	return s + e.tail()
+}
+
+// tail is what follows the phrase: the detail and the status.
+func (e *Error) tail() string {
+	s := ""
 	if e.Detail != "" {
-		s += ": " + e.Detail
+		s = ": " + e.Detail
 	}
 	if e.Status != 0 {
 		s += fmt.Sprintf(" (status %d)", e.Status)
 	}
 	return s
+}
+
+// say gives the kinds that operators meet often words in the catalogue.
+func (e *Error) say() error {
+	switch e.Kind {
+	case WrongKey, NotConnected, UnknownModel, RateLimited, Server, Network, Timeout:
+		return hint.Say(e, "api-"+string(e.Kind), e.tail())
+	default:
+		return e
+	}
 }
 
 // Unwrap returns the cause.

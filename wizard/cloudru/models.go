@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/clawsetup/clawsetup/wizard/hint"
 )
 
 const (
@@ -56,7 +58,7 @@ func (m Model) LeavesRussia() bool { return m.Provider != insideRussia }
 func (c *Client) Models(ctx context.Context) ([]Model, error) {
 	models, e := retry(ctx, c.budget, c.catalogue)
 	if e != nil {
-		return nil, e.advise(fmt.Errorf("listing the models of %s: %w", c.base.Host, e), c.base.Host, "", "")
+		return nil, e.advise(hint.Doing(e.say(), "listing the models of "+c.base.Host, "listing-models", c.base.Host), c.base.Host, "", "")
 	}
 	return models, nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/clawsetup/clawsetup/secrets"
+	"github.com/clawsetup/clawsetup/wizard/hint"
 	"github.com/clawsetup/clawsetup/wizard/text"
 )
 
@@ -25,7 +26,6 @@ type Proof struct {
 // Prove asks the model for one token with the key: the API looks at a key nowhere
 // else. The token is charged. Failures are an Error in the chain.
 func (c *Client) Prove(ctx context.Context, key secrets.Secret, model string) (Proof, error) {
-	doing := fmt.Sprintf("proving the key with %s on %s", text.Clean(model, maxID), c.base.Host)
 	p, e := c.prove(ctx, key, model)
 	if e == nil {
 		return p, nil
@@ -34,7 +34,9 @@ func (c *Client) Prove(ctx context.Context, key secrets.Secret, model string) (P
 	if e.Kind == UnknownModel {
 		near = c.nearest(ctx, model)
 	}
-	return Proof{}, e.advise(fmt.Errorf("%s: %w", doing, e), c.base.Host, text.Clean(model, maxID), near)
+	model = text.Clean(model, maxID)
+	err := hint.Doing(e.say(), fmt.Sprintf("proving the key with %s on %s", model, c.base.Host), "proving-key", model, c.base.Host)
+	return Proof{}, e.advise(err, c.base.Host, model, near)
 }
 
 func (c *Client) prove(ctx context.Context, key secrets.Secret, model string) (Proof, *Error) {

@@ -31,3 +31,18 @@ func TestWith(t *testing.T) {
 		t.Fatal("nil became an error")
 	}
 }
+
+func TestSay(t *testing.T) {
+	base := errors.New("no such date")
+	err := fmt.Errorf("--since: %w", hint.With(hint.Doing(hint.Say(base, "date", "x"), "reading it", "reading"), "dates"))
+	if !errors.Is(err, base) || err.Error() != "--since: reading it: no such date" {
+		t.Fatalf("the chain is broken: %q", err)
+	}
+	words := hint.Words(errors.Join(err, base))
+	if len(words) != 2 || words[0].Text != "reading it" || words[1].Text != "no such date" || words[1].Hint.Args[0] != "x" {
+		t.Fatalf("words: %+v", words)
+	}
+	if hint.Words(base) != nil || hint.Say(nil, "x") != nil || hint.Doing(nil, "x", "y") != nil {
+		t.Fatal("words from nowhere")
+	}
+}

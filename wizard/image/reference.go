@@ -59,8 +59,8 @@ func ParseReference(s string) (string, error) {
 // ParseDigest checks that s is "sha256:" and 64 lower-case hexadecimal digits.
 func ParseDigest(s string) (string, error) {
 	if !reDigest().MatchString(s) {
-		return "", hint.With(fmt.Errorf("image digest %q: want sha256: and 64 lower-case hexadecimal digits",
-			text.Clean(s, shownInError)), "image-digest-form")
+		return "", hint.With(hint.Say(fmt.Errorf("image digest %q: want sha256: and 64 lower-case hexadecimal digits",
+			text.Clean(s, shownInError)), "digest-form", text.Clean(s, shownInError)), "image-digest-form")
 	}
 	return s, nil
 }
@@ -68,7 +68,8 @@ func ParseDigest(s string) (string, error) {
 func parse(s string) (reference, error) {
 	ref, err := parseReference(s)
 	if err != nil {
-		return reference{}, hint.With(fmt.Errorf("image reference %q: %w", text.Clean(s, shownInError), err), "image-reference")
+		s = text.Clean(s, shownInError)
+		return reference{}, hint.With(hint.Doing(err, fmt.Sprintf("image reference %q", s), "image-reference", s), "image-reference")
 	}
 	return ref, nil
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/clawsetup/clawsetup/wizard/hint"
 	"github.com/clawsetup/clawsetup/wizard/openclaw/json5"
 	"github.com/clawsetup/clawsetup/wizard/text"
 )
@@ -56,7 +57,9 @@ func ParseParts(s string) ([]Part, error) {
 	for word := range strings.SplitSeq(s, ",") {
 		p := Part(strings.TrimSpace(word))
 		if !slices.Contains(Parts(), p) {
-			return nil, fmt.Errorf("%q is no part of the hardening: %s, %s, or some of %s", text.Clean(string(p), 40), allParts, noParts, joinParts(Parts()))
+			shown := text.Clean(string(p), 40)
+			err := fmt.Errorf("%q is no part of the hardening: %s, %s, or some of %s", shown, allParts, noParts, joinParts(Parts()))
+			return nil, hint.Say(err, "no-such-part", shown, joinParts(Parts()))
 		}
 		if !slices.Contains(out, p) {
 			out = append(out, p)

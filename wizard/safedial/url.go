@@ -31,7 +31,8 @@ func (p Policy) CheckURL(raw string) (*url.URL, error) {
 		err = p.checkHost(u)
 	}
 	if err != nil {
-		err = fmt.Errorf("address %q: %w", text.Clean(shownAddress(raw), shownURL), err)
+		shown := text.Clean(shownAddress(raw), shownURL)
+		err = hint.Doing(err, fmt.Sprintf("address %q", shown), "address", shown)
 		if _, hinted := hint.Of(err); !hinted {
 			err = hint.With(err, "api-base")
 		}
@@ -59,11 +60,11 @@ func parse(raw string) (*url.URL, error) {
 		if errors.As(err, &parse) {
 			return nil, fmt.Errorf("not an address: %s", text.Clean(shownAddress(parse.Err.Error()), shownURL))
 		}
-		return nil, errors.New("not an address")
+		return nil, hint.Say(errors.New("not an address"), "no-address")
 	}
 	switch {
 	case u.Scheme != "https" && u.Scheme != "http":
-		return nil, errors.New("it must begin with https://")
+		return nil, hint.Say(errors.New("it must begin with https://"), "not-https")
 	case u.User != nil:
 		return nil, errors.New("it must hold no user name or password")
 	case strings.ContainsAny(raw, "?#"):
