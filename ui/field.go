@@ -28,6 +28,8 @@ type field struct {
 	message, advice string
 	// widest is the width of the longest option.
 	widest int
+	// cut is true where an option is not shown whole.
+	cut bool
 	// noteTop is the first note in view.
 	noteTop int
 }
@@ -36,7 +38,7 @@ type field struct {
 // or key has.
 const longestTyped = 8192
 
-func newField(u *UI, t theme, q *wizard.Question) *field {
+func newField(u *UI, t theme, q *wizard.Question, width int) *field {
 	f := &field{q: q}
 	if q.Kind != wizard.Choice {
 		f.input = huh.NewInput().Prompt(signChosen + " ").CharLimit(longestTyped).Value(&f.typed)
@@ -52,12 +54,14 @@ func newField(u *UI, t theme, q *wizard.Question) *field {
 		chosen = q.Options[i].Value
 	}
 	var options []huh.Option[string]
-	heading, rows := u.table(q)
+	sign := ansi.StringWidth(signChosen) + 1
+	heading, rows := u.table(q, max(width-sign, 1))
 	for i, row := range rows {
 		if q.Options[i].Disabled {
 			row += "  (" + u.T("plain.disabled") + ")"
 		}
 		f.widest = max(f.widest, ansi.StringWidth(row))
+		f.cut = f.cut || strings.Contains(row, "…")
 		options = append(options, huh.NewOption(row, q.Options[i].Value))
 	}
 	f.sel = huh.NewSelect[string]().Options(options...).Value(&chosen).Title(u.listTitle(q, heading))
@@ -81,7 +85,7 @@ func (u *UI) listTitle(q *wizard.Question, heading string) string {
 
 // detail is the chosen option in full, for lists that do not fit.
 func (f *field) detail(u *UI, width int) []string {
-	if f.sel == nil || f.widest+ansi.StringWidth(signChosen)+1 <= width {
+	if f.sel == nil || !f.cut && f.widest+ansi.StringWidth(signChosen)+1 <= width {
 		return nil
 	}
 	value, ok := f.sel.Hovered()
@@ -90,12 +94,9 @@ func (f *field) detail(u *UI, width int) []string {
 		return nil
 	}
 	names, cells := u.headings(f.q), u.cells(f.q, f.q.Options[i])
-	var parts []string
-	for j, c := range cells[1:] {
-		if j+1 < len(names) {
-			c = names[j+1] + " " + c
-		}
-		parts = append(parts, c)
+	parts := named(names, cells)
+	if f.cut {
+		parts = append(cells[:1:1], parts...)
 	}
 	return hangLines("", strings.Join(parts, ", "), width)
 }

@@ -30,7 +30,20 @@ func (t theme) frame(a area, title, keys string, body []string) string {
 		}
 		out = append(out, l)
 	}
-	return strings.Join(append(out, rule, t.faint.Render(ansi.Truncate(" "+keys, a.width, "…"))), "\n")
+	return strings.Join(append(out, rule, t.faint.Render(ansi.Truncate(" "+fitKeys(keys, a.width-1), a.width, "…"))), "\n")
+}
+
+// betweenKeys separates the keys of a key line.
+const betweenKeys = "   "
+
+// fitKeys leaves keys out until the line fits: the first and the last, which goes on and
+// leaves, stay longest.
+func fitKeys(keys string, width int) string {
+	parts := strings.Split(keys, betweenKeys)
+	for len(parts) > 2 && ansi.StringWidth(strings.Join(parts, betweenKeys)) > width {
+		parts = append(parts[:len(parts)-2], parts[len(parts)-1])
+	}
+	return strings.Join(parts, betweenKeys)
 }
 
 // indent sets lines off by the margin.

@@ -50,7 +50,7 @@ func goldenFake() *fake {
 			{ID: "image-built", Args: []any{"2026-09-14", 69}},
 			{ID: "image-size", Args: []any{214}},
 			{ID: "image-root", State: wizard.Attention, Args: []any{"65532:65532"}},
-			{ID: "image-command", Args: []any{"uv run start_proxy.py"}},
+			{ID: "image-command", State: wizard.NotChecked, Args: []any{"uv run start_proxy.py"}},
 			{ID: "image-untrusted", State: wizard.Attention},
 		}}
 	f.questions = []wizard.Question{f.questions[1], models(60), f.questions[2], trust, f.questions[0]}

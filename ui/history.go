@@ -180,6 +180,10 @@ func (u *UI) fate(d wizard.FileDiff) string {
 // could not be checked, nil when they could.
 func (u *UI) Verification(h *wizard.History) {
 	u.report.lines(u.verificationLines(u.report.theme, h, u.report.width))
+	if h.Report.Head.MAC != "" {
+		// On one line, whole: it is to be kept off this host.
+		u.report.printf("  %s %s\n", u.T("history.head"), text.Clean(h.Report.Head.String(), widestArg))
+	}
 }
 
 // verificationLines are what a check of the journal found.

@@ -114,7 +114,7 @@ var wizardEnglish = map[string]string{ //nolint:gosec // G101: words about secre
 	"q.consent.help":  "All changes are made as one: if one of them fails, all are undone. Leaving changes nothing.",
 	"q.key.title":     "cloud.ru API key",
 	"q.key.help": "Created under Users → Service accounts → API keys, service “Foundation Models”. It is proved by one tiny request and sent to cloud.ru only.\n" +
-		"The key is kept in the secret store you choose: never in a command line, an environment variable, a configuration file or a log (threats I-01, R-04). cloud.ru shows a key only once; about 90 days is a good lifetime.",
+		"The key is kept in the secret store you choose: never in a command line, in what docker inspect shows, in a configuration file or in a log; only the proxy itself, inside its container, has it in its environment (threats I-01, R-04). cloud.ru shows a key only once; about 90 days is a good lifetime.",
 	"q.new-key.title": "The new cloud.ru API key",
 	"q.new-key.help": "Create it under Users → Service accounts → API keys, service “Foundation Models”. The old key keeps working until the new one is proved and stored.\n" +
 		"Delete the old key in the console afterwards: an account holds at most 10 keys (threat R-04).",
@@ -164,7 +164,7 @@ var wizardEnglish = map[string]string{ //nolint:gosec // G101: words about secre
 	"option.preset.max-context":    "max-context",
 	"option.preset.custom":         "custom: choose each",
 	"option.store.keyring":         "keyring of the operating system",
-	"option.store.docker":          "Docker secret files (0444 in a 0700 folder)",
+	"option.store.docker":          "Docker secret files (in a folder of mode 0700)",
 	"option.trust.first-use":       "Trust this digest on first use",
 	"option.trust.key":             "Verify with a cosign public key",
 	"option.trust.other":           "Enter another image",
@@ -175,10 +175,10 @@ var wizardEnglish = map[string]string{ //nolint:gosec // G101: words about secre
 	"option.openclaw-mode.none":    "none: leave OpenClaw alone",
 	"option.consent.apply":         "apply",
 	"option.consent.leave":         "leave, change nothing",
-	"heading.big-model":            "model|context|₽ in / out per 1M|data",
-	"heading.middle-model":         "model|context|₽ in / out per 1M|data",
-	"heading.small-model":          "model|context|₽ in / out per 1M|data",
+	"heading.big-model":            "model|context|₽ / 1M|data",
+	"heading.middle-model":         "model|context|₽ / 1M|data",
+	"heading.small-model":          "model|context|₽ / 1M|data",
 	"heading.preset":               "preset|big|middle|small",
-	"column.russia":                "stays in Russia",
-	"column.abroad":                "leaves Russia",
+	"column.russia":                "in Russia",
+	"column.abroad":                "abroad",
 }

@@ -112,6 +112,7 @@ var commandsEnglish = map[string]string{ //nolint:gosec // G101: words about sec
 	"history.ahead":         "({0} {0:record|records} behind, as a crash leaves it)",
 	"history.problem":       "{0} (record {1}, line {2})",
 	"history.torn":          "an incomplete last line of {0} {0:byte|bytes}; the next change sets it aside",
+	"history.head":          "head",
 
 	"reason.bad-line":      "a line is no record",
 	"reason.newer-version": "written by a newer clawsetup",

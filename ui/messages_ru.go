@@ -114,7 +114,7 @@ var wizardRussian = map[string]string{ //nolint:gosec // G101: words about secre
 	"q.consent.help":  "Изменения применяются целиком: если одно не удалось, отменяются все. При выходе ничего не меняется.",
 	"q.key.title":     "API-ключ cloud.ru",
 	"q.key.help": "Создаётся в разделе «Пользователи → Сервисные аккаунты → API-ключи», сервис «Foundation Models». Проверяется одним крошечным запросом и передаётся только в cloud.ru.\n" +
-		"Ключ хранится в выбранном вами хранилище секретов и никогда не попадает в командную строку, переменные окружения, файлы настроек и логи (угрозы I-01, R-04). cloud.ru показывает ключ один раз; разумный срок жизни — около 90 дней.",
+		"Ключ хранится в выбранном вами хранилище секретов и не попадает ни в командную строку, ни в настройки контейнера, которые показывает docker inspect, ни в файлы настроек и логи; в окружении он есть лишь у самого прокси внутри контейнера (угрозы I-01, R-04). cloud.ru показывает ключ один раз; разумный срок жизни — около 90 дней.",
 	"q.new-key.title": "Новый API-ключ cloud.ru",
 	"q.new-key.help": "Создайте его в разделе «Пользователи → Сервисные аккаунты → API-ключи», сервис «Foundation Models». Старый ключ работает, пока новый не проверен и не сохранён.\n" +
 		"После этого удалите старый ключ в консоли: на аккаунт даётся не больше 10 ключей (угроза R-04).",
@@ -164,7 +164,7 @@ var wizardRussian = map[string]string{ //nolint:gosec // G101: words about secre
 	"option.preset.max-context":    "max-context",
 	"option.preset.custom":         "custom: каждую отдельно",
 	"option.store.keyring":         "системное хранилище ключей",
-	"option.store.docker":          "файлы секретов Docker (0444 в папке 0700)",
+	"option.store.docker":          "файлы секретов Docker (в папке 0700)",
 	"option.trust.first-use":       "Довериться этому digest при первой встрече",
 	"option.trust.key":             "Проверить открытым ключом cosign",
 	"option.trust.other":           "Указать другой образ",
@@ -175,10 +175,10 @@ var wizardRussian = map[string]string{ //nolint:gosec // G101: words about secre
 	"option.openclaw-mode.none":    "none: не трогать OpenClaw",
 	"option.consent.apply":         "применить",
 	"option.consent.leave":         "выйти, ничего не менять",
-	"heading.big-model":            "модель|контекст|₽ вход / выход за 1 млн|данные",
-	"heading.middle-model":         "модель|контекст|₽ вход / выход за 1 млн|данные",
-	"heading.small-model":          "модель|контекст|₽ вход / выход за 1 млн|данные",
+	"heading.big-model":            "модель|контекст|₽ / 1 млн|данные",
+	"heading.middle-model":         "модель|контекст|₽ / 1 млн|данные",
+	"heading.small-model":          "модель|контекст|₽ / 1 млн|данные",
 	"heading.preset":               "набор|большая|средняя|малая",
-	"column.russia":                "остаётся в России",
-	"column.abroad":                "покидает Россию",
+	"column.russia":                "в России",
+	"column.abroad":                "за рубежом",
 }

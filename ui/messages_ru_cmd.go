@@ -112,6 +112,7 @@ var commandsRussian = map[string]string{ //nolint:gosec // G101: words about sec
 	"history.ahead":         "(отстаёт на {0} {0:запись|записи|записей}, как бывает после сбоя)",
 	"history.problem":       "{0} (запись {1}, строка {2})",
 	"history.torn":          "неполная последняя строка, {0} {0:байт|байта|байт}; следующее изменение её отложит",
+	"history.head":          "конец",
 
 	"reason.bad-line":      "строка не является записью",
 	"reason.newer-version": "записано более новой clawsetup",

@@ -14,7 +14,12 @@ import (
 type path struct {
 	steps []string
 	now   int
+	// skipped are the steps that were passed without being done.
+	skipped map[string]bool
 }
+
+// skipper is a Session that passes over steps: they are not marked as done.
+type skipper interface{ Skipped() []wizard.Step }
 
 // stepper is a Session that goes through other steps than init.
 type stepper interface{ Steps() []wizard.Step }
@@ -24,7 +29,12 @@ func newPath(s wizard.Session) path {
 	if st, ok := bare(s).(stepper); ok {
 		steps = st.Steps()
 	}
-	p := path{steps: []string{"check"}}
+	p := path{steps: []string{"check"}, skipped: map[string]bool{}}
+	if sk, ok := bare(s).(skipper); ok {
+		for _, st := range sk.Skipped() {
+			p.skipped[string(st)] = true
+		}
+	}
 	for _, st := range steps {
 		p.steps = append(p.steps, string(st))
 	}
@@ -39,6 +49,9 @@ func (p *path) at(step wizard.Step) {
 	}
 }
 
+// begin moves to the check.
+func (p *path) begin() { p.now = 0 }
+
 // end moves to the review.
 func (p *path) end() { p.now = len(p.steps) - 1 }
 
@@ -48,6 +61,8 @@ func (m *screens) header() string {
 	for i, st := range m.path.steps {
 		sign, style := m.t.faint.Render(signOpen), m.t.faint
 		switch {
+		case i < m.path.now && m.path.skipped[st]:
+			sign = m.t.faint.Render(signAbsent)
 		case i < m.path.now:
 			sign, style = m.t.ok.Render(signOK), m.t.plain
 		case i == m.path.now:

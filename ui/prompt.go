@@ -32,8 +32,13 @@ func (r *lineRun) ask(q *wizard.Question) {
 
 // choices are numbered, so that a short answer is enough.
 func (r *lineRun) choices(q *wizard.Question) {
-	heading, rows := r.u.table(q)
+	heading, rows := r.u.table(q, 0)
 	digits := len(strconv.Itoa(len(rows)))
+	room := r.w.width - digits - 4
+	if slices.ContainsFunc(rows, func(row string) bool { return ansi.StringWidth(row) > room }) {
+		r.listed(q, digits)
+		return
+	}
 	if heading != "" {
 		r.say(strings.Repeat(" ", digits+4) + heading)
 	}
@@ -44,6 +49,38 @@ func (r *lineRun) choices(q *wizard.Question) {
 		}
 		r.say(strings.TrimRight(line, " "))
 	}
+}
+
+// listed are choices whose columns do not stand under each other, for want of room: each
+// has them, by name, on the lines below it.
+func (r *lineRun) listed(q *wizard.Question, digits int) {
+	names := r.u.headings(q)
+	for i, o := range q.Options {
+		cells := r.u.cells(q, o)
+		line := cells[0]
+		if o.Attention {
+			line = signWarn + " " + line
+		}
+		if o.Disabled {
+			line += "  (" + r.u.T("plain.disabled") + ")"
+		}
+		r.say(hang(fmt.Sprintf("  %*d) ", digits, i+1), line, r.w.width))
+		if parts := named(names, cells); len(parts) > 0 {
+			r.say(hang(strings.Repeat(" ", digits+6), strings.Join(parts, ", "), r.w.width))
+		}
+	}
+}
+
+// named are the cells behind the first, each with the name of its column.
+func named(names, cells []string) []string {
+	var parts []string
+	for j, c := range cells[1:] {
+		if j+1 < len(names) {
+			c = names[j+1] + " " + c
+		}
+		parts = append(parts, c)
+	}
+	return parts
 }
 
 // prompt is the line that waits for the answer to q.
@@ -193,8 +230,9 @@ func (u *UI) label(q *wizard.Question, o wizard.Option) string {
 
 // table is the options of q as rows whose columns stand under each other, each
 // row beginning with the sign of attention or two blanks where any option has it.
-// heading names the columns; it is empty where they need no name.
-func (u *UI) table(q *wizard.Question) (heading string, rows []string) {
+// heading names the columns; it is empty where they need no name. Where a row is wider than
+// width, which 0 does not bound, the first column gives way.
+func (u *UI) table(q *wizard.Question, width int) (heading string, rows []string) {
 	cells := [][]string{u.headings(q)}
 	attention := false
 	for _, o := range q.Options {
@@ -202,6 +240,10 @@ func (u *UI) table(q *wizard.Question) (heading string, rows []string) {
 		attention = attention || o.Attention
 	}
 	widths := columnWidths(cells)
+	if attention {
+		width -= 2
+	}
+	narrow(cells, widths, width)
 	for i, row := range cells {
 		line := tableRow(row, widths)
 		switch {
@@ -213,6 +255,26 @@ func (u *UI) table(q *wizard.Question) (heading string, rows []string) {
 		rows = append(rows, line)
 	}
 	return rows[0], rows[1:]
+}
+
+// leastLabel is what a table leaves of the first column, in cells.
+const leastLabel = 16
+
+// narrow cuts the first column so far that rows fit into width.
+func narrow(cells [][]string, widths []int, width int) {
+	all := 2 * (len(widths) - 1)
+	for _, w := range widths {
+		all += w
+	}
+	if width <= 0 || len(widths) < 2 || all <= width {
+		return
+	}
+	widths[0] = max(widths[0]-(all-width), leastLabel)
+	for _, row := range cells {
+		if len(row) > 0 {
+			row[0] = ansi.Truncate(row[0], widths[0], "…")
+		}
+	}
 }
 
 // headings are the names of the columns of q's options.

@@ -120,6 +120,7 @@ func (m *screens) ended(result tea.Msg) tea.Cmd {
 		return m.finish(r.err)
 	case firstMsg:
 		m.stage, m.field, m.held = stageCheck, nil, nil
+		m.path.begin()
 	case answeredMsg:
 		return m.answered(r.err)
 	case nextMsg:
@@ -170,7 +171,7 @@ func (m *screens) next(q *wizard.Question) tea.Cmd {
 			return plannedMsg{plan}
 		})
 	}
-	m.stage, m.field = stageAsk, newField(m.u, m.t, q)
+	m.stage, m.field = stageAsk, newField(m.u, m.t, q, m.inner())
 	m.path.at(q.Step)
 	return m.replay()
 }

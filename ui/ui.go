@@ -97,11 +97,19 @@ func newUI(o Options, getenv func(string) string) *UI {
 }
 
 func (u *UI) stream(w io.Writer) writer {
-	return writer{Writer: w, theme: newTheme(w, u.monochrome() || !isTerminal(w), false), width: plainWidth}
+	width := plainWidth
+	if isTerminal(w) {
+		width = max(min(width, size(w).width), narrowest)
+	}
+	return writer{Writer: w, theme: newTheme(w, u.monochrome() || !isTerminal(w), false), width: width}
 }
 
-// plainWidth is where plain text wraps: as wide as the narrowest usual terminal.
-const plainWidth = 80
+// plainWidth is where plain text wraps, on a narrower terminal sooner, but not below
+// narrowest.
+const (
+	plainWidth = 80
+	narrowest  = 30
+)
 
 func (u *UI) monochrome() bool {
 	return u.o.NoColor || u.getenv("NO_COLOR") != "" || u.getenv("TERM") == "dumb"

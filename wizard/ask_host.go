@@ -12,7 +12,6 @@ import (
 
 	"github.com/clawsetup/clawsetup/wizard/hint"
 	"github.com/clawsetup/clawsetup/wizard/openclaw"
-	"github.com/clawsetup/clawsetup/wizard/text"
 )
 
 func buildPort(_ context.Context, s *InitSession, q *Question) error {
@@ -125,7 +124,7 @@ func buildClaude(ctx context.Context, s *InitSession, q *Question) error {
 	}
 	cli, err := s.w.Programs.Claude(ctx, "")
 	if err != nil {
-		q.Notes = append(q.Notes, Note{ID: "claude-absent", State: Failed, Args: []any{text.Clean(err.Error(), 120)}})
+		q.Notes = append(q.Notes, Note{ID: "claude-absent", State: Failed, Args: []any{reason(err)}})
 		return nil
 	}
 	q.Default = cli.Path

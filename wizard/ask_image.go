@@ -174,21 +174,16 @@ func (w *Wizard) imageNotes(img image.Image) []Note {
 		notes = append(notes, Note{ID: "image-built", Args: []any{img.Created.UTC().Format("2006-01-02"), days}})
 	}
 	if command := strings.Join(append(append([]string{}, img.Entrypoint...), img.Cmd...), " "); command != "" {
-		notes = append(notes, Note{ID: "image-command", Args: []any{text.Clean(command, 120)}})
+		notes = append(notes, Note{ID: "image-command", State: NotChecked, Args: []any{text.Clean(command, 120)}})
 	}
 	if img.RunsAsRoot() {
 		return append(notes, Note{ID: "image-root", State: Attention, Args: []any{w.runAs(img)}})
 	}
-	return append(notes, Note{ID: "image-user", State: userState(img), Args: []any{text.Clean(img.User, 40), w.runAs(img)}})
-}
-
-// userState: whether the image survives another user than its own is not known before
-// it runs.
-func userState(img image.Image) State {
-	if numericUser().MatchString(img.User) {
-		return OK
+	user := text.Clean(img.User, 40)
+	if !numericUser().MatchString(img.User) {
+		return append(notes, Note{ID: "image-user-named", State: NotChecked, Args: []any{user, w.runAs(img)}})
 	}
-	return NotChecked
+	return append(notes, Note{ID: "image-user", Args: []any{user}})
 }
 
 func verdictNotes(v image.Verdict) []Note {

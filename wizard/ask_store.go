@@ -7,17 +7,15 @@ import (
 
 	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/wizard/hint"
-	"github.com/clawsetup/clawsetup/wizard/text"
 )
 
 func buildStore(ctx context.Context, s *InitSession, q *Question) error {
 	keyring := Option{Value: string(secrets.KindKeyring)}
 	if err := s.keyringUsable(ctx); err != nil {
 		keyring.Disabled = true
-		q.Notes = append(q.Notes, Note{ID: "store-unavailable", State: Failed, Args: []any{text.Clean(err.Error(), 120)}})
+		q.Notes = append(q.Notes, Note{ID: "store-unavailable", State: Failed, Args: []any{reason(err)}})
 	} else {
 		q.Default = keyring.Value
-		q.Notes = append(q.Notes, s.notes["store"]...)
 	}
 	q.Options = []Option{keyring, {Value: string(secrets.KindDocker)}}
 	if keyring.Disabled {

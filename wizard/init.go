@@ -204,6 +204,15 @@ func (s *InitSession) Missing(ctx context.Context) [][]string {
 	return out
 }
 
+// Skipped are the steps of which nothing is asked and nothing done: a dry run without a key
+// proves none.
+func (s *InitSession) Skipped() []Step {
+	if s.keyMayMiss() {
+		return []Step{StepKey}
+	}
+	return nil
+}
+
 // WhyMissing says of the flags that Missing names, by flag, why they are needed where that is
 // not plain from their names.
 func (s *InitSession) WhyMissing() map[string]error {

@@ -10,7 +10,6 @@ import (
 	"github.com/clawsetup/clawsetup/wizard/claude"
 	"github.com/clawsetup/clawsetup/wizard/engine"
 	"github.com/clawsetup/clawsetup/wizard/openclaw"
-	"github.com/clawsetup/clawsetup/wizard/text"
 )
 
 // preflightTime bounds each check of the host.
@@ -57,19 +56,19 @@ func (s *InitSession) setupNotes(context.Context) []Note {
 func (s *InitSession) engineNotes(ctx context.Context) []Note {
 	e, err := s.w.Engine(ctx)
 	if err != nil {
-		return []Note{{ID: "engine-unusable", State: Attention, Args: []any{text.Clean(err.Error(), 120)}}}
+		return []Note{{ID: "engine-unusable", State: Attention, Args: []any{reason(err)}}}
 	}
 	defer func() { _ = e.Close() }()
 	compose, err := engine.ComposeVersion(ctx)
 	if err != nil {
-		return []Note{{ID: "compose-unusable", State: Attention, Args: []any{text.Clean(err.Error(), 120)}}}
+		return []Note{{ID: "compose-unusable", State: Attention, Args: []any{reason(err)}}}
 	}
 	return []Note{{ID: "engine-found", Args: []any{e.Name + " " + e.Version, e.Endpoint.Address(), compose}}}
 }
 
 func (s *InitSession) keyringNotes(ctx context.Context) []Note {
 	if err := s.w.Keyring.Reachable(ctx); err != nil {
-		return []Note{{ID: "store-unavailable", State: Attention, Args: []any{text.Clean(err.Error(), 120)}}}
+		return []Note{{ID: "store-unavailable", State: Attention, Args: []any{reason(err)}}}
 	}
 	return []Note{{ID: "store-reachable", State: NotChecked}}
 }
@@ -84,7 +83,7 @@ func (s *InitSession) openClawNotes(ctx context.Context) []Note {
 	case errors.Is(err, openclaw.ErrNotInstalled):
 		return []Note{{ID: "openclaw-absent", State: Absent}}
 	default:
-		return []Note{{ID: "openclaw-unknown", State: Attention, Args: []any{text.Clean(err.Error(), 120)}}}
+		return []Note{{ID: "openclaw-unknown", State: Attention, Args: []any{reason(err)}}}
 	}
 }
 
@@ -96,6 +95,6 @@ func (s *InitSession) claudeNotes(ctx context.Context) []Note {
 	case errors.Is(err, claude.ErrNotInstalled):
 		return []Note{{ID: "claude-absent", State: Absent}}
 	default:
-		return []Note{{ID: "claude-unknown", State: Attention, Args: []any{text.Clean(err.Error(), 120)}}}
+		return []Note{{ID: "claude-unknown", State: Attention, Args: []any{reason(err)}}}
 	}
 }

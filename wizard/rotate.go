@@ -168,7 +168,12 @@ func (s *RotateSession) Plan(ctx context.Context) (*Plan, error) {
 	}
 	s.planLive(ctx, p)
 	if s.opts.APIKey {
-		p.plan.Notes = append(p.plan.Notes, Note{ID: "rotate-delete-old", State: Attention})
+		old := Note{ID: "rotate-delete-old", State: Attention}
+		if p.plan.live == nil {
+			// What runs, if something does, may still have it.
+			old.ID = "rotate-delete-old-later"
+		}
+		p.plan.Notes = append(p.plan.Notes, old)
 	}
 	return p.plan, nil
 }

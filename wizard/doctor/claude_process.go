@@ -166,7 +166,7 @@ func agentCredentials(ctx context.Context, h *Host, a *answer) {
 		if len(names) == 0 {
 			return
 		}
-		f := a.found(Location{PID: p.PID}, "it has %d credentials that are not its own: %s", len(names), strings.Join(names[:min(len(names), shownNames)], ", "))
+		f := a.found(Location{PID: p.PID}, "it has %s not its own: %s", counted(len(names), "credential that is", "credentials that are"), strings.Join(names[:min(len(names), shownNames)], ", "))
 		if !forTurn(p) {
 			f.milder(Low) // the operator's own, from the operator's shell
 		}

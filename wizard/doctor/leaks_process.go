@@ -58,7 +58,7 @@ func eachEnvironment(ctx context.Context, h *Host, a *answer, which func(proc.Pr
 		ask(p, env)
 	})
 	if others > 0 {
-		a.cannot("environments of processes", fmt.Errorf("those of %d processes of other users cannot be read", others))
+		a.cannot("environments of processes", fmt.Errorf("those of %s of other users cannot be read", counted(others, "process", "processes")))
 	}
 }
 
@@ -143,4 +143,12 @@ func keyInArguments(ctx context.Context, h *Host, a *answer) {
 			a.found(Location{PID: p.PID}, "the command line of %s: %s", text.Clean(p.Name, 20), detail).Holds = name
 		}
 	})
+}
+
+// counted is a number with the form of the word that goes with it.
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }

@@ -1,0 +1,73 @@
+package wizard_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/clawsetup/clawsetup/wizard"
+)
+
+// TestCheckGiven: every answer by flag is looked at before anything else, in the order of the
+// questions.
+func TestCheckGiven(t *testing.T) {
+	h := newHost(t)
+	wrong := map[string]string{
+		"section": "w", "api-base": "ftp://x", "dir": "bin/claude/below", "preset": "keep", "store": "floppy", "image": "UPPER CASE",
+		"image-digest": "latest", "cosign-key": "nowhere.pub", "egress": "some", "port": "0", "openclaw-mode": "maybe",
+		"hardening": "roof", "claude": h.path("nowhere/claude"), "retention-days": "-1", "managed-settings": "perhaps", "conflicts": "bogus",
+	}
+	wrong["dir"] = h.claude // its files would be below a program
+	for flag, v := range wrong {
+		got := h.CheckGiven(wizard.Given{AllowPrivate: true, Values: map[string]string{flag: v}})
+		if len(got) != 1 || got[0].Flag != "--"+flag || got[0].Err == nil {
+			t.Errorf("--%s %s: %v", flag, v, got)
+		}
+	}
+	_, err := h.NewInit(context.Background(), wizard.Given{Values: wrong, KeyLabel: "a\x1bb", Wrong: []wizard.WrongGiven{{Flag: "--config", Err: errDown}}})
+	var given *wizard.GivenError
+	if !errors.As(err, &given) || !errors.Is(err, errDown) || !errors.Is(err, wizard.ErrNoSuchOption) || len(given.Wrong) != len(wrong)+2 {
+		t.Errorf("all at once: %v", err)
+	}
+	if got := h.CheckGiven(h.given(nil)); len(got) != 0 {
+		t.Errorf("right answers are refused: %v", got)
+	}
+}
+
+// TestStoreSaidOnce: what was found out about the keyring stands above the question once.
+func TestStoreSaidOnce(t *testing.T) {
+	h := newHost(t)
+	g := h.given(nil)
+	delete(g.Values, "store")
+	s, err := h.NewInit(context.Background(), g)
+	must(t, err)
+	for {
+		q, err := s.Next(context.Background())
+		must(t, err)
+		if q == nil {
+			t.Fatal("the store was not asked about")
+		}
+		if q.ID == "store" {
+			if n := len(q.Notes); n != 1 || q.Notes[0].ID != "store-proved" {
+				t.Errorf("%+v", q.Notes)
+			}
+			return
+		}
+		must(t, s.Answer(context.Background(), q, wizard.Answer{Value: q.Default}))
+	}
+}
+
+// TestDryRunSkipsTheKey: a dry run without a key does not count that step as done.
+func TestDryRunSkipsTheKey(t *testing.T) {
+	h := newHost(t)
+	g := h.given(nil)
+	with, err := h.NewInit(context.Background(), g)
+	must(t, err)
+	g.DryRun, g.Key = true, wizard.Given{}.Key
+	without, err := h.NewInit(context.Background(), g)
+	must(t, err)
+	if len(with.Skipped()) != 0 || !slices.Equal(without.Skipped(), []wizard.Step{wizard.StepKey}) {
+		t.Errorf("%v, %v", with.Skipped(), without.Skipped())
+	}
+}
