@@ -180,9 +180,13 @@ func (u *UI) fate(d wizard.FileDiff) string {
 // could not be checked, nil when they could.
 func (u *UI) Verification(h *wizard.History) {
 	u.report.lines(u.verificationLines(u.report.theme, h, u.report.width))
-	if h.Report.Head.MAC != "" {
-		// On one line, whole: it is to be kept off this host.
-		u.report.printf("  %s %s\n", u.T("history.head"), text.Clean(h.Report.Head.String(), widestArg))
+}
+
+// Head prints the head of a journal on one line, whole: it is to be kept off this host. A
+// head without a seal proves nothing and is not printed.
+func (u *UI) Head(h journal.Head) {
+	if h.MAC != "" {
+		u.report.printf("  %s %s\n", u.T("history.head"), text.Clean(h.String(), widestArg))
 	}
 }
 

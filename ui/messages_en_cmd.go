@@ -77,6 +77,17 @@ var commandsEnglish = map[string]string{ //nolint:gosec // G101: words about sec
 	"flag.trust-first-use":   "consent: accept the image's digest as it is now",
 	"flag.yes":               "consent: apply without asking, take the defaults",
 
+	"cmd.help.short":    "Help about a command",
+	"flag.help":         "show this help",
+	"help.usage":        "Usage:",
+	"help.command":      "COMMAND",
+	"help.commands":     "Commands:",
+	"help.flags":        "Flags:",
+	"help.global-flags": "Global flags:",
+	"help.flags-place":  "[flags]",
+	"help.default":      "default",
+	"help.more":         "{0} COMMAND --help tells more about a command.",
+
 	"demo.start":    "This is a demo in {0}.",
 	"note.demo-key": "this is a demo: the simulator takes the key {0}",
 	"demo.files":    "Written in the scratch folder:",

@@ -30,4 +30,9 @@ var saidEnglish = map[string]string{ //nolint:gosec // G101: words about secrets
 	"said.api-server":        "the API failed{0}",
 	"said.api-network":       "the API cannot be reached{0}",
 	"said.api-timeout":       "the API did not answer in time{0}",
+	"said.no-such-flag":      "there is no flag {0}",
+	"said.flag-needs-value":  "{0} needs a value",
+	"said.no-such-command":   "there is no command “{0}” of {1}",
+	"said.no-arguments":      "{0} takes no arguments: “{1}”",
+	"said.one-argument":      "one argument is needed: {0}",
 }

@@ -77,6 +77,17 @@ var commandsRussian = map[string]string{ //nolint:gosec // G101: words about sec
 	"flag.trust-first-use":   "согласие: принять нынешний digest образа",
 	"flag.yes":               "согласие: применить без вопросов, взять ответы по умолчанию",
 
+	"cmd.help.short":    "Справка о команде",
+	"flag.help":         "показать эту справку",
+	"help.usage":        "Использование:",
+	"help.command":      "КОМАНДА",
+	"help.commands":     "Команды:",
+	"help.flags":        "Флаги:",
+	"help.global-flags": "Общие флаги:",
+	"help.flags-place":  "[флаги]",
+	"help.default":      "по умолчанию",
+	"help.more":         "Подробнее о команде: {0} КОМАНДА --help.",
+
 	"demo.start":    "Это демонстрация в {0}.",
 	"note.demo-key": "это демонстрация: имитация принимает ключ {0}",
 	"demo.files":    "Записано во временной папке:",

@@ -30,4 +30,9 @@ var saidRussian = map[string]string{ //nolint:gosec // G101: words about secrets
 	"said.api-server":        "сбой на стороне API{0}",
 	"said.api-network":       "до API не достучаться{0}",
 	"said.api-timeout":       "API не ответил вовремя{0}",
+	"said.no-such-flag":      "флага {0} нет",
+	"said.flag-needs-value":  "{0} требует значения",
+	"said.no-such-command":   "команды «{0}» у {1} нет",
+	"said.no-arguments":      "{0} не принимает аргументов: «{1}»",
+	"said.one-argument":      "нужен один аргумент: {0}",
 }

@@ -50,6 +50,8 @@ var (
 // usageError is a mistake in the command line.
 type usageError struct{ error }
 
+func (e usageError) Unwrap() error { return e.error }
+
 // app is one run of the program.
 type app struct {
 	in       *os.File
@@ -125,13 +127,19 @@ func (a *app) helpUI(args []string) *ui.UI {
 }
 
 func (a *app) rootCommand(u *ui.UI) *cobra.Command {
+	var printVersion bool
 	root := &cobra.Command{
 		Use: "clawsetup", Short: u.T("cmd.root.short"), Long: u.T("cmd.root.long") + "\n\n" + u.T("cmd.root.exit"),
 		SilenceUsage: true, SilenceErrors: true, Args: usageArgs(cobra.NoArgs),
 		PersistentPreRunE: func(*cobra.Command, []string) error { return a.checkLang() },
-		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if printVersion {
+				return a.printVersion()
+			}
+			return c.Help()
+		},
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.Flags().BoolVar(&printVersion, "version", false, u.T("cmd.version.short"))
 	root.PersistentFlags().StringVar(&a.lang, "lang", "", u.T("flag.lang"))
 	root.PersistentFlags().BoolVar(&a.noColor, "no-color", false, u.T("flag.no-color"))
 	root.PersistentFlags().BoolVar(&a.plain, "plain", false, u.T("flag.plain"))
@@ -141,6 +149,7 @@ func (a *app) rootCommand(u *ui.UI) *cobra.Command {
 		a.completionCommand(u),
 	)
 	completeRoot(root)
+	speak(root, u)
 	return root
 }
 
@@ -149,16 +158,6 @@ func (a *app) checkLang() error {
 		return usageError{fmt.Errorf("--lang: %q is neither %s", a.lang, strings.Join(ui.Languages(), " nor "))}
 	}
 	return nil
-}
-
-// usageArgs turns cobra's complaints about arguments into usage errors.
-func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(c *cobra.Command, args []string) error {
-		if err := check(c, args); err != nil {
-			return usageError{err}
-		}
-		return nil
-	}
 }
 
 // wizard is the real host.

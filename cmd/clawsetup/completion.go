@@ -1,13 +1,18 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/clawsetup/clawsetup/ui"
+	"github.com/clawsetup/clawsetup/wizard"
+	"github.com/clawsetup/clawsetup/wizard/journal"
 )
 
 // shells are those that cobra writes completions for.
@@ -47,6 +52,56 @@ func completeRoot(root *cobra.Command) {
 // for a flag that is not there: TestFlagsComplete finds the one that was meant.
 func completeValues(c *cobra.Command, flag string, values []string) {
 	_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// completionTime bounds what a shell waits for.
+const completionTime = 2 * time.Second
+
+// mostRecords is how many of the newest records a shell is offered.
+const mostRecords = 30
+
+// completeRecord offers the newest changes that config-history lists, with what they were.
+func (a *app) completeRecord(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Context()), completionTime)
+	defer cancel()
+	u := a.ui(ui.Options{JSON: true})
+	h, err := a.wizard(u).History(ctx)
+	if err != nil || len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var records []journal.Record
+	for r, err := range h.Records() {
+		if err != nil {
+			break // what could be read is offered
+		}
+		if wizard.IsDomainEvent(r) {
+			records = append(records, r)
+		}
+	}
+	var out []string
+	for _, r := range slices.Backward(last(records, mostRecords)) {
+		out = append(out, cobra.CompletionWithDesc(strconv.FormatUint(r.Seq, 10), u.T("event."+string(r.Event))))
+	}
+	return out, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
+}
+
+// completeSession offers the conversations that session-purge --all would list.
+func (a *app) completeSession(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Context()), completionTime)
+	defer cancel()
+	s, err := a.wizard(a.ui(ui.Options{JSON: true})).NewPurge(ctx, wizard.PurgeOptions{All: true, DryRun: true})
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	p, err := s.Plan(ctx)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var out []string
+	for _, session := range append(p.Sessions, p.InUse...) {
+		out = append(out, session.ID)
+	}
+	return out, cobra.ShellCompDirectiveNoFileComp
 }
 
 // completeList offers the values of a flag that takes some, separated by commas: each

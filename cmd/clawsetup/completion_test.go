@@ -18,7 +18,7 @@ import (
 // says what a shell offers for it, see completion.go.
 var openFlags = []string{
 	"allow", "api-base", "big-model", "drain", "expires", "forward", "image", "image-digest", "key-label", "limit", "middle-model", "of",
-	"older-than", "port", "probe", "reason", "retention-days", "session", "since", "small-model", "use", "wait", "where",
+	"older-than", "port", "probe", "reason", "retention-days", "since", "small-model", "use", "wait", "where",
 }
 
 // testRoot is the tree of commands, in English.

@@ -152,6 +152,7 @@ func (a *app) recordCommand(u *ui.UI, name string, print func(*ui.UI, *wizard.Hi
 	var asJSON bool
 	c := &cobra.Command{
 		Use: name + " N", Short: u.T("cmd.config-history." + name + ".short"), Args: usageArgs(cobra.ExactArgs(1)),
+		ValidArgsFunction: a.completeRecord,
 		RunE: func(c *cobra.Command, args []string) error {
 			seq, err := parseSeq(args[0])
 			if err != nil {
@@ -254,6 +255,9 @@ func (a *app) runVerify(ctx context.Context, asJSON bool) error {
 		}
 	} else {
 		u.Verification(h)
+		if !h.Report.Failed() {
+			u.Head(h.Report.Head)
+		}
 	}
 	if missing > 0 {
 		u.Warn("snapshots-missing", missing)
@@ -270,7 +274,7 @@ func (a *app) historyRollback(u *ui.UI) *cobra.Command {
 	var yes, dryRun, asJSON bool
 	c := &cobra.Command{
 		Use: "rollback N", Short: u.T("cmd.config-history.rollback.short"), Long: u.T("cmd.config-history.rollback.long"),
-		Args: usageArgs(cobra.ExactArgs(1)),
+		Args: usageArgs(cobra.ExactArgs(1)), ValidArgsFunction: a.completeRecord,
 		RunE: func(c *cobra.Command, args []string) error {
 			seq, err := parseSeq(args[0])
 			if err != nil {

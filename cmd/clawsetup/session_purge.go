@@ -38,6 +38,7 @@ func (a *app) sessionPurgeCommand(u *ui.UI) *cobra.Command {
 	f.BoolVar(&o.dryRun, "dry-run", false, u.T("flag.dry-run"))
 	f.BoolVar(&o.yes, "yes", false, u.T("flag.yes-purge"))
 	f.BoolVar(&o.json, "json", false, u.T("flag.json"))
+	_ = c.RegisterFlagCompletionFunc("session", a.completeSession)
 	return c
 }
 

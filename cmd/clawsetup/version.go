@@ -58,17 +58,20 @@ func readBuild() build {
 	return b
 }
 
+func (a *app) printVersion() error {
+	_, err := fmt.Fprintf(a.out, "clawsetup %s\n", buildVersion())
+	return err
+}
+
 func (a *app) versionCommand(u *ui.UI) *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use: "version", Short: u.T("cmd.version.short"), Args: usageArgs(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
-			b := readBuild()
 			if asJSON {
-				return a.printJSON(b)
+				return a.printJSON(readBuild())
 			}
-			_, err := fmt.Fprintf(a.out, "clawsetup %s\n", b.Version)
-			return err
+			return a.printVersion()
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, u.T("flag.json"))
