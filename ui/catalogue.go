@@ -85,6 +85,9 @@ func fill(lang, field string, args []any) string {
 	if err != nil || n < 0 || n >= len(args) {
 		return "…"
 	}
+	if f, ok := args[n].(float64); ok {
+		return decimal(lang, f)
+	}
 	if !plural {
 		return show(args[n])
 	}
@@ -115,6 +118,15 @@ func form(lang string, arg any) int {
 	default:
 		return 2
 	}
+}
+
+// decimal is a number with one decimal.
+func decimal(lang string, f float64) string {
+	s := strconv.FormatFloat(f, 'f', 1, 64)
+	if lang == russian {
+		s = strings.Replace(s, ".", ",", 1)
+	}
+	return s
 }
 
 // show makes one argument readable and safe for a terminal.

@@ -39,6 +39,8 @@ func TestExpand(t *testing.T) {
 		{english, "{0} and {1}", []any{"only"}, "only and …"},
 		{english, "{0}", []any{"\x1b[31mred\u202e"}, "·[31mred·"},
 		{english, "{0}", []any{[]string{"a", "b"}}, "a, b"},
+		{english, "{0} MB", []any{213.96}, "214.0 MB"},
+		{russian, "{0} МБ", []any{1.5}, "1,5 МБ"},
 	} {
 		if got := expand(c.lang, c.msg, c.args); got != c.want {
 			t.Errorf("expand(%q, %v) = %q, want %q", c.msg, c.args, got, c.want)

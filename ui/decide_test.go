@@ -33,7 +33,7 @@ func TestDecide(t *testing.T) {
 		{name: "a secret that went astray", in: canary + "\nup\n", want: "up", refused: 1},
 		{name: "help first", in: "?\nup\n", want: "up", says: []string{"clawsetup up fetches the image", "Type ? for this help"}},
 		{name: "russian", in: "9\nЗапустить сейчас\n", lang: russian, want: "up", refused: 1,
-			says: []string{"Запустить прокси сейчас?\n  1) запустить сейчас\n  2) не сейчас\nВыбор, от 1 до 2 [no]: ", "✗ такого варианта нет, всего их 2"}},
+			says: []string{"Запустить прокси сейчас?\n  1) запустить сейчас\n  2) не сейчас\nВыбор, от 1 до 2 [не сейчас]: ", "✗ такого варианта нет, всего их 2"}},
 		{name: "russian, nothing typed", in: "\n", lang: russian, want: "no"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -111,7 +111,10 @@ func (f *field) update(k tea.KeyMsg) {
 		f.sel.Update(k)
 		return
 	}
-	f.input.Update(f.oneLine(k))
+	before := f.typed
+	if f.input.Update(f.oneLine(k)); f.typed != before {
+		f.message, f.advice = "", "" // it was about another answer
+	}
 }
 
 // oneLine keeps the first line of a paste into a visible field: what follows the

@@ -83,12 +83,16 @@ func (u *UI) recordLines(t theme, r journal.Record, width int) []string {
 	}
 	pair := func(id, value string) { out = append(out, u.pairLines(u.T(id), value, width)...) }
 	a := r.Actor
-	pair("history.time", when(r))
+	pair("history.time", when(r)+r.Time.Local().Format(" -07:00"))
 	pair("history.actor", fmt.Sprintf("%s, uid %s, %s, pid %d, %s", who(a), a.UID, a.Host, a.PID, orDash(a.TTY)))
 	pair("history.tool", r.Tool)
 	pair("history.why", strings.Join(r.Why, ", "))
 	for _, name := range slices.Sorted(maps.Keys(r.Detail)) {
-		out = append(out, u.pairLines(text.Clean(name, 40), r.Detail[name], width)...)
+		label := text.Clean(name, 40)
+		if u.has("detail." + name) {
+			label = u.T("detail." + name)
+		}
+		out = append(out, u.pairLines(label, r.Detail[name], width)...)
 	}
 	for _, f := range r.Files {
 		pair("history.file", u.path(f.Path)+"  "+change(f.ModeBefore, f.ModeAfter))

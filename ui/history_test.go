@@ -31,7 +31,7 @@ func TestRecords(t *testing.T) {
 There are no such records.
 10  CloudruFmProviderConfigured
   cloud.ru provider configured
-  time        2026-11-22 14:02:03
+  time        2026-11-22 14:02:03` + at.Format(" -07:00") + `
   who         anna·[2J, uid 1000, h, pid 7, –
   by          clawsetup 1.0
   controls    S-02, T-03

@@ -86,3 +86,22 @@ func TestPath(t *testing.T) {
 		s.wait()
 	})
 }
+
+// TestRussianWords: the default of a choice and the words of engines and journals are said in
+// Russian; what is not known is left as it is.
+func TestRussianWords(t *testing.T) {
+	u, _, _ := testUI(t, Options{Lang: russian}, nil)
+	q := &wizard.Question{ID: "consent", Kind: wizard.Choice, Default: "leave", Options: []wizard.Option{{Value: "apply"}, {Value: "leave"}}}
+	if got := (&lineRun{u: u}).prompt(q); got != "Выбор, от 1 до 2 [выйти, ничего не менять]: " {
+		t.Errorf("%q", got)
+	}
+	if o, err := u.choose(q, "выйти, ничего не менять"); err != nil || o.Value != "leave" {
+		t.Errorf("%v %v", o, err)
+	}
+	if got := u.stateOf("running") + " " + u.stateOf("odd"); got != "работает odd" {
+		t.Errorf("%q", got)
+	}
+	if got := strings.Join(u.removalLines("", wizard.Removal{Kind: "keys", Name: "keyring"}, 80), ""); !strings.HasSuffix(got, "ключи журнала, системное хранилище ключей") {
+		t.Errorf("%q", got)
+	}
+}

@@ -74,7 +74,7 @@ var hintsEnglish = map[string]string{ //nolint:gosec // G101: words about secret
 	"hint.openclaw-refused":       "Repair what is named, if it is yours; if it is a setting of clawsetup, report it. Nothing was written.",
 	"hint.openclaw-validate":      "openclaw config validate could not be run here: repair OpenClaw, or leave it alone with --openclaw-mode none.",
 	"hint.openclaw-version":       "openclaw --version does not work here: repair OpenClaw, or choose the contract yourself with --openclaw-mode.",
-	"hint.port-taken":             "End what listens on port {0}, or choose another with --port.",
+	"hint.port-taken":             "End what listens on port {0}, or choose another with clawsetup init --port.",
 
 	// Files and stores.
 	"hint.disk-full":           "Make room on the disk of {0} and run again. Nothing was changed.",

@@ -72,8 +72,8 @@ var openclawEnglish = map[string]string{
 	"note.answer-fell":               "the present answer does not hold any more: {0}",
 	"note.drift-not-checked":         "whether files were edited was not checked: the journal cannot be read",
 	"screen.left":                    "{0} {0:question|questions}, about {1} {1:minute|minutes}. Nothing is written before the last step.",
-	"note.openclaw-contract-plugin":  "openclaw.json is written for OpenClaw {0} with a backend of our own (plugin): since 2026.8 cliBackends is refused",
-	"note.openclaw-contract-builtin": "openclaw.json is written for OpenClaw {0} with its own claude-cli backend (builtin)",
-	"note.openclaw-contract-legacy":  "openclaw.json is written for OpenClaw {0} with cliBackends (legacy): it knows no backends of plugins",
+	"note.openclaw-contract-plugin":  "openclaw.json is written for {0} with a backend of our own (plugin): since 2026.8 cliBackends is refused",
+	"note.openclaw-contract-builtin": "openclaw.json is written for {0} with its own claude-cli backend (builtin)",
+	"note.openclaw-contract-legacy":  "openclaw.json is written for {0} with cliBackends (legacy): it knows no backends of plugins",
 	"note.drift-unreadable":          "whether {0} was edited was not checked: it cannot be read",
 }

@@ -13,8 +13,8 @@ var purgeEnglish = map[string]string{
 	"flag.yes-purge":    "consent: delete without asking; with --session and --all also sessions in use",
 
 	"work.session-purge":   "Transcripts of Claude Code",
-	"progress.purge-look":  "what is kept",
-	"progress.purge":       "deletion",
+	"progress.purge-look":  "transcripts looked through",
+	"progress.purge":       "transcripts deleted",
 	"q.purge.title":        "Delete this for good?",
 	"q.purge.help":         "Nothing keeps a copy of it, and config-history rollback does not bring it back. --dry-run shows the same without asking.",
 	"option.purge.delete":  "delete it",

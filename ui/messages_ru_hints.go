@@ -74,7 +74,7 @@ var hintsRussian = map[string]string{ //nolint:gosec // G101: words about secret
 	"hint.openclaw-refused":       "Если названное — ваше, исправьте; если это настройка clawsetup, сообщите нам. Ничего не записано.",
 	"hint.openclaw-validate":      "Команда openclaw config validate здесь не работает: почините OpenClaw или не трогайте его: --openclaw-mode none.",
 	"hint.openclaw-version":       "Команда openclaw --version здесь не работает: почините OpenClaw или выберите контракт сами через --openclaw-mode.",
-	"hint.port-taken":             "Завершите программу, занявшую порт {0}, или выберите другой через --port.",
+	"hint.port-taken":             "Завершите программу, занявшую порт {0}, или выберите другой: clawsetup init --port.",
 
 	// Files and stores.
 	"hint.disk-full":           "Освободите место на диске, где лежит {0}, и запустите снова. Ничего не изменено.",

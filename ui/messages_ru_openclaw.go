@@ -72,8 +72,8 @@ var openclawRussian = map[string]string{ //nolint:gosec // G101: words about sec
 	"note.answer-fell":               "прежний ответ больше не годится: {0}",
 	"note.drift-not-checked":         "правили ли файлы, не проверено: журнал не читается",
 	"screen.left":                    "{0} {0:вопрос|вопроса|вопросов}, около {1} {1:минуты|минут|минут}. До последнего шага ничего не записывается.",
-	"note.openclaw-contract-plugin":  "openclaw.json написан для OpenClaw {0} с нашим бэкендом (plugin): с 2026.8 cliBackends не принимается",
-	"note.openclaw-contract-builtin": "openclaw.json написан для OpenClaw {0} с её бэкендом claude-cli (builtin)",
-	"note.openclaw-contract-legacy":  "openclaw.json написан для OpenClaw {0} с cliBackends (legacy): бэкендов плагинов она не знает",
+	"note.openclaw-contract-plugin":  "openclaw.json написан для {0} с нашим бэкендом (plugin): с 2026.8 cliBackends не принимается",
+	"note.openclaw-contract-builtin": "openclaw.json написан для {0} с её бэкендом claude-cli (builtin)",
+	"note.openclaw-contract-legacy":  "openclaw.json написан для {0} с cliBackends (legacy): бэкендов плагинов она не знает",
 	"note.drift-unreadable":          "правили ли {0}, не проверено: файл не читается",
 }

@@ -13,8 +13,8 @@ var purgeRussian = map[string]string{
 	"flag.yes-purge":    "согласие: удалить без вопросов; с --session и --all также занятые сеансы",
 
 	"work.session-purge":   "Записи бесед Claude Code",
-	"progress.purge-look":  "что хранится",
-	"progress.purge":       "удаление",
+	"progress.purge-look":  "записи бесед просмотрены",
+	"progress.purge":       "записи бесед удалены",
 	"q.purge.title":        "Удалить это насовсем?",
 	"q.purge.help":         "Копий не остаётся, и config-history rollback этого не вернёт. --dry-run показывает то же без вопроса.",
 	"option.purge.delete":  "удалить",

@@ -152,7 +152,11 @@ func (u *UI) secretLines(indent string, s wizard.SecretChange, width int) []stri
 
 // removalLines name something that goes for good.
 func (u *UI) removalLines(indent string, r wizard.Removal, width int) []string {
-	return hangLines(indent+pad(u.T("action.remove"), actionWidth)+" ", u.T("removal."+r.Kind, u.path(r.Name)), width)
+	name := u.path(r.Name)
+	if u.has("option.store." + r.Name) {
+		name = u.T("option.store." + r.Name)
+	}
+	return hangLines(indent+pad(u.T("action.remove"), actionWidth)+" ", u.T("removal."+r.Kind, name), width)
 }
 
 // diff is one file's part of a review.

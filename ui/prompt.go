@@ -99,8 +99,18 @@ func (r *lineRun) prompt(q *wizard.Question) string {
 	case q.Kind == wizard.Text:
 		return fmt.Sprintf("%s [%s]: ", what, text.Clean(q.Default, widestArg))
 	default:
-		return fmt.Sprintf("%s [%s]: ", what, u.optionWords(q, q.Default))
+		return fmt.Sprintf("%s [%s]: ", what, u.defaultWords(q))
 	}
+}
+
+// defaultWords names what an empty answer to a choice stands for, in the operator's
+// language: both the value and its words can be typed.
+func (u *UI) defaultWords(q *wizard.Question) string {
+	i := slices.IndexFunc(q.Options, func(o wizard.Option) bool { return o.Value == q.Default })
+	if u.lang == english || i < 0 {
+		return u.optionWords(q, q.Default)
+	}
+	return u.label(q, q.Options[i])
 }
 
 // optionWords names a value as the operator may type it: choices by their value,

@@ -20,10 +20,10 @@ func (u *UI) Purge(p *wizard.Purge) {
 		w.printf("%s %s\n", w.theme.ok.Render(signOK), u.T("purge.nothing", u.path(p.Dir)))
 		return
 	}
-	w.printf("%s\n", w.theme.bold.Render(u.T("purge.title", u.path(p.Dir), len(p.Sessions), p.Files(), length(p.Bytes()))))
+	w.printf("%s\n", w.theme.bold.Render(u.T("purge.title", u.path(p.Dir), len(p.Sessions), p.Files(), u.length(p.Bytes()))))
 	u.sessions(p.Sessions)
 	if p.Rest.Files > 0 {
-		w.printf("  %s\n", u.T("purge.rest", p.Rest.Files, length(p.Rest.Bytes)))
+		w.printf("  %s\n", u.T("purge.rest", p.Rest.Files, u.length(p.Rest.Bytes)))
 	}
 	w.printf("%s\n", hang("  "+w.theme.warn.Render(signWarn)+" ", u.T("purge.final"), w.width))
 }
@@ -32,7 +32,7 @@ func (u *UI) Purge(p *wizard.Purge) {
 func (u *UI) sessions(sessions []claude.Session) {
 	var rows [][]string
 	for _, s := range sessions[:min(len(sessions), mostSessions)] {
-		rows = append(rows, []string{text.Clean(s.ID, 40), s.Newest.Local().Format("2006-01-02 15:04"), u.T("history.files", s.Files), length(s.Bytes)})
+		rows = append(rows, []string{text.Clean(s.ID, 40), s.Newest.Local().Format("2006-01-02 15:04"), u.T("history.files", s.Files), u.length(s.Bytes)})
 	}
 	widths := columnWidths(rows)
 	for _, row := range rows {
@@ -47,7 +47,7 @@ func (u *UI) sessions(sessions []claude.Session) {
 func (u *UI) Purged(p *wizard.Purge, d wizard.Purged) {
 	w := u.report
 	if len(d.Records) > 0 {
-		w.printf("%s %s\n", w.theme.ok.Render(signOK), w.theme.bold.Render(u.T("purge.done", d.Sessions, d.Files, length(d.Bytes))))
+		w.printf("%s %s\n", w.theme.ok.Render(signOK), w.theme.bold.Render(u.T("purge.done", d.Sessions, d.Files, u.length(d.Bytes))))
 		w.printf("  %s\n", u.T("done.records", numbers(d.Records), len(d.Records)))
 	}
 	if n := len(d.InUse) - len(p.InUse); n > 0 {
@@ -73,7 +73,7 @@ func (u *UI) refusals(left []claude.Refusal) {
 }
 
 // length is a number of bytes for people.
-func length(n int64) string {
+func (u *UI) length(n int64) string {
 	if n < 1024 {
 		return fmt.Sprintf("%d B", n)
 	}
@@ -82,5 +82,5 @@ func length(n int64) string {
 		value /= 1024
 		unit++
 	}
-	return fmt.Sprintf("%.1f %ciB", value, "KMGT"[unit])
+	return fmt.Sprintf("%s %ciB", decimal(u.lang, value), "KMGT"[unit])
 }

@@ -12,7 +12,7 @@ import (
 
 func TestLength(t *testing.T) {
 	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 1536: "1.5 KiB", 5 << 20: "5.0 MiB", 3 << 40: "3.0 TiB", 1 << 62: "4194304.0 TiB"} {
-		if got := length(n); got != want {
+		if got := (&UI{lang: english}).length(n); got != want {
 			t.Errorf("%d: %q, want %q", n, got, want)
 		}
 	}
@@ -27,7 +27,7 @@ func TestPurgeIsBounded(t *testing.T) {
 	}
 	for lang, words := range map[string][]string{
 		english: {"50 sessions, 52 files, 2.5 KiB", "beside them 2 files", "and 30 more", "Deletion is final", "stays: /srv/·]0;x·: is a symbolic link"},
-		russian: {"50 сеансов, 52 файла, 2.5 KiB", "кроме них 2 файла", "и ещё 30", "Удаление окончательно"},
+		russian: {"50 сеансов, 52 файла, 2,5 KiB", "кроме них 2 файла", "и ещё 30", "Удаление окончательно"},
 	} {
 		u, out, errs := testUI(t, Options{In: piped(t, ""), Plain: true, Lang: lang}, nil)
 		u.Purge(p)

@@ -49,11 +49,22 @@ func (u *UI) Notes(notes []wizard.Note) {
 }
 
 func (u *UI) container(c wizard.ContainerStatus) string {
-	s := u.T("status.container", c.State, c.Health, c.ID)
+	s := u.T("status.container", u.stateOf(c.State), u.stateOf(c.Health), c.ID)
 	if c.Deaths > 0 {
 		s += ", " + u.T("status.deaths", c.Deaths)
 	}
 	return s
+}
+
+// containerStates are the words that engines have for a container's state and health.
+var containerStates = []string{"running", "exited", "created", "restarting", "paused", "dead", "healthy", "unhealthy", "starting", "none"}
+
+// stateOf is an engine's word in the operator's language, where it is known.
+func (u *UI) stateOf(word string) string {
+	if slices.Contains(containerStates, word) {
+		return u.T("container." + word)
+	}
+	return word
 }
 
 // proofs lists the results and counts them.

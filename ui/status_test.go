@@ -182,7 +182,7 @@ func TestStatusWidth(t *testing.T) {
 func TestStatusAligned(t *testing.T) {
 	for _, lang := range []string{english, russian} {
 		got := statusText(t, runs(), false, Options{Lang: lang})
-		for _, value := range []string{"Docker 28.2", "sha256:", "running,", "zai-org/GLM-5.1"} {
+		for _, value := range []string{"Docker 28.2", "sha256:", map[string]string{english: "running,", russian: "работает,"}[lang], "zai-org/GLM-5.1"} {
 			before, _, ok := strings.Cut(got, value)
 			if column := ansi.StringWidth(before[strings.LastIndex(before, "\n")+1:]); !ok || column != 2+labelWidth+2 {
 				t.Errorf("%s: %s begins in column %d:\n%s", lang, value, column, got)

@@ -186,7 +186,7 @@ func TestWorkQuickLines(t *testing.T) {
 		time.Sleep(10 * patience) // nothing is under way: there is nothing to say
 		return nil
 	})
-	if err != nil || out.String() != "  ✓ stack stopped\n" {
+	if err != nil || out.String() != "  ✓ the stack is down\n" {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/clawsetup/clawsetup/wizard/image"
@@ -165,7 +166,7 @@ func (w *Wizard) imageNotes(img image.Image) []Note {
 	notes := []Note{
 		{ID: "image-digest", Args: []any{img.Digest}},
 		{ID: "image-platform", Args: []any{img.OS + "/" + img.Architecture, img.PlatformDigest}},
-		{ID: "image-size", Args: []any{fmt.Sprintf("%.1f", float64(img.Size)/1e6)}},
+		{ID: "image-size", Args: []any{math.Round(float64(img.Size)/1e5) / 10}},
 	}
 	if img.Created.IsZero() {
 		notes = append(notes, Note{ID: "image-built-unknown", State: NotChecked})

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/clawsetup/clawsetup/secrets"
@@ -267,13 +268,24 @@ func (s *InitSession) planNotes(_ context.Context, p *planner) error {
 		p.detail(journal.ImagePinned, map[string]string{"reference": d.Reference, "digest": d.Digest, "trust": d.Trust})
 	}
 	if !p.plan.Empty() {
-		p.plan.Next = s.w.nextSteps()
+		if s.current == nil || s.touchesStack(p.plan) {
+			p.plan.Next = s.w.nextSteps()
+		}
 		if s.agent != nil && before.OpenClaw.outgrown(s.agent.install) {
 			// OpenClaw wants its own database migrated before it does anything.
 			p.plan.Next = append([][]string{{"openclaw", "doctor", "--fix"}}, p.plan.Next...)
 		}
 	}
 	return nil
+}
+
+// touchesStack tells whether what runs has to be started anew: its secrets or its files are
+// others.
+func (s *InitSession) touchesStack(p *Plan) bool {
+	dir := s.draft.StackDir(s.w.Paths)
+	return len(p.Secrets) > 0 || slices.ContainsFunc(p.Changes, func(c Change) bool {
+		return filepath.Dir(c.Path) == dir && c.Path != s.w.Paths.SetupFile()
+	})
 }
 
 // Apply implements Session.

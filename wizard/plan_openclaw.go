@@ -164,7 +164,7 @@ func (d *agentDraft) note(p *planner) {
 	for _, c := range d.conflicts {
 		p.plan.Consents = append(p.plan.Consents, c.note("openclaw-replaced"))
 	}
-	p.plan.Notes = append(p.plan.Notes, Note{ID: "openclaw-contract-" + string(d.params.Contract), Args: []any{orElse(d.install.Version, "–")}})
+	p.plan.Notes = append(p.plan.Notes, Note{ID: "openclaw-contract-" + string(d.params.Contract), Args: []any{strings.TrimSpace("OpenClaw " + d.install.Version)}})
 	if d.params.Contract == openclaw.Builtin {
 		p.plan.Consents = append(p.plan.Consents, Note{ID: "openclaw-builtin", State: Attention})
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/clawsetup/clawsetup/wizard/claude"
@@ -49,7 +50,7 @@ func (o PurgeOptions) by() string {
 	case o.Session != "":
 		return "session"
 	default:
-		return "older than " + o.OlderThan.String()
+		return "older than " + ageText(o.OlderThan)
 	}
 }
 
@@ -260,4 +261,12 @@ func (s *PurgeSession) again(ctx context.Context, p *Purge) (*Purge, error) {
 	})
 	now.InUse = append(now.InUse, touched...)
 	return now, nil
+}
+
+// ageText is an age as it was given: in days where they are whole, or else in hours.
+func ageText(d time.Duration) string {
+	if d%(24*time.Hour) == 0 {
+		return fmt.Sprintf("%dd", d/(24*time.Hour))
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(d.String(), "0s"), "0m")
 }

@@ -78,7 +78,7 @@ func TestPurge(t *testing.T) {
 	}
 	r := h.purges()[0]
 	sum := sha256.Sum256([]byte(id + "\n"))
-	if r.Detail["sessions"] != "1" || r.Detail["by"] != "older than 24h0m0s" || r.Detail["ids_sha256"] != hex.EncodeToString(sum[:]) || r.Why[0] != "I-03" {
+	if r.Detail["sessions"] != "1" || r.Detail["by"] != "older than 1d" || r.Detail["ids_sha256"] != hex.EncodeToString(sum[:]) || r.Why[0] != "I-03" {
 		t.Errorf("%+v", r)
 	}
 	h.verify()
