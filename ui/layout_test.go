@@ -36,6 +36,16 @@ func TestModelsFit(t *testing.T) {
 	}
 }
 
+// TestNarrowInVain: where the first column has not enough to give, it is left whole.
+func TestNarrowInVain(t *testing.T) {
+	u, _, _ := testUI(t, Options{}, nil)
+	long := strings.Repeat("vendor/model-", 3)
+	q := &wizard.Question{ID: "preset", Kind: wizard.Choice, Options: []wizard.Option{{Value: "custom"}, {Value: "balanced", Columns: []string{long, long, long}}}}
+	if _, rows := u.table(q, 76); rows[0] != "custom: choose each" || !strings.HasSuffix(rows[1], long) {
+		t.Errorf("%q", rows)
+	}
+}
+
 // TestPlainTableWraps: a table that is too wide becomes a list, broken at blanks.
 func TestPlainTableWraps(t *testing.T) {
 	u, out, _ := testUI(t, Options{Plain: true}, nil)

@@ -270,16 +270,17 @@ func (u *UI) table(q *wizard.Question, width int) (heading string, rows []string
 // leastLabel is what a table leaves of the first column, in cells.
 const leastLabel = 16
 
-// narrow cuts the first column so far that rows fit into width.
+// narrow cuts the first column so far that rows fit into width, where that leaves
+// something of it.
 func narrow(cells [][]string, widths []int, width int) {
 	all := 2 * (len(widths) - 1)
 	for _, w := range widths {
 		all += w
 	}
-	if width <= 0 || len(widths) < 2 || all <= width {
+	if width <= 0 || len(widths) < 2 || all <= width || widths[0]-(all-width) < leastLabel {
 		return
 	}
-	widths[0] = max(widths[0]-(all-width), leastLabel)
+	widths[0] -= all - width
 	for _, row := range cells {
 		if len(row) > 0 {
 			row[0] = ansi.Truncate(row[0], widths[0], "…")
