@@ -125,7 +125,9 @@ func touchedSince(records []journal.Record, at journal.Record) []touched {
 			}
 			if !known || out[i].anew(f) {
 				out[i] = touched{first: f, seq: r.Seq, shared: common[f.Path], theirs: !ours[f.Path], last: before(f), dropped: out[i].drops()}
-				if was, there := left[f.Path]; there && !known && ours[f.Path] && filepath.Base(f.Path) != ignoreName {
+				was, there := left[f.Path]
+				found := f.ModeBefore == was.ModeAfter && same(f.Before, f.SnapshotBefore, was.After, was.SnapshotAfter)
+				if there && !found && !known && ours[f.Path] && filepath.Base(f.Path) != ignoreName {
 					out[i].first, out[i].last = after(was, f), was
 				}
 			}

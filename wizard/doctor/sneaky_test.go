@@ -377,6 +377,7 @@ var sneakyCredentialPairs = map[string]pair{
 		good: keys("env.vars.TZ", "UTC"),
 		bad: bad("clear", keys("env.vars.OPENAI_API_KEY", "a-key-in-the-clear-0123456789"), "backend", older(backendEnv("MY_TOKEN", "a-token-in-the-clear")),
 			"skill", keys("skills.entries.x.env.GITHUB_TOKEN", "a-token-in-the-clear")),
+		with: []string{"backend-ours"},
 	},
 	"sentinel-keys": {bad: bad(
 		"key", keys("models.providers.cloudru-claude.apiKey", "cloudru-proxy-key"), "gateway", keys("gateway.auth.token", "ChangeMe"), "channel", both(telegram, keys("channels.telegram.botToken", "<your-token>")),
