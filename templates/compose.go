@@ -27,12 +27,14 @@ const (
 	// DefaultRequestTimeout is how long the proxy waits for the next bytes of
 	// cloud.ru's answer. The budget of D-03 is UpstreamTries times this.
 	DefaultRequestTimeout = 60 * time.Second
-	// MostMemoryMiB, MostCPUs, MostPids and MostTimeout are the highest limits that still
-	// are some (D-02, D-03).
+	// MostMemoryMiB is the highest limit of memory that still is one (D-02).
 	MostMemoryMiB = 1 << 20
-	MostCPUs      = 64
-	MostPids      = 4096
-	MostTimeout   = time.Hour
+	// MostCPUs is the highest such limit of processors (D-02).
+	MostCPUs = 64
+	// MostPids is the highest such limit of processes (D-02).
+	MostPids = 4096
+	// MostTimeout is the longest wait for an answer that still is bounded (D-03).
+	MostTimeout = time.Hour
 	// UpstreamTries is how often the proxy calls cloud.ru for one request: its OpenAI
 	// client repeats twice and has no setting for it.
 	UpstreamTries = 3

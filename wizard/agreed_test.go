@@ -122,13 +122,12 @@ func TestPlantedConcessions(t *testing.T) {
 // TestWaiverOnRecord: one that was given through clawsetup counts; of the record itself
 // none is taken, and of our files one by one.
 func TestWaiverOnRecord(t *testing.T) {
-	ctx := context.Background()
 	h := newHost(t)
 	h.mustInit(nil)
 	h.tamper()
 	give := func(v doctor.Waiver) error {
 		v.Reason, v.Expires = "known", "2027-01-31"
-		s, err := h.NewWaiver(ctx, v, false, false)
+		s, err := h.NewWaiver(context.Background(), v, false, false)
 		if err == nil {
 			_, _, err = finish(t, s)
 		}

@@ -222,6 +222,7 @@ func valuesOf(n *yaml.Node, key string, seen map[*yaml.Node]bool) []*yaml.Node {
 				out = append(out, valuesOf(v, key, seen)...)
 			}
 		}
+	case yaml.ScalarNode: // has no keys
 	}
 	return out
 }

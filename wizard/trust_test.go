@@ -207,12 +207,11 @@ func TestMovedIsProved(t *testing.T) {
 // TestNobodyNamesTheFolder: without setup.yaml nothing but the journal names a folder of
 // the operator's own, until he does.
 func TestNobodyNamesTheFolder(t *testing.T) {
-	ctx := context.Background()
 	for name, spoil := range map[string]func(*host){
 		"missing": func(h *host) { must(h.t, os.Remove(h.Paths.SetupFile())) },
 		"damaged": func(h *host) { must(h.t, os.WriteFile(h.Paths.SetupFile(), []byte("{"), 0o600)) },
 		"kept": func(h *host) {
-			s, err := h.NewUninstall(ctx, wizard.UninstallOptions{KeepJournal: true})
+			s, err := h.NewUninstall(context.Background(), wizard.UninstallOptions{KeepJournal: true})
 			must(h.t, err)
 			_, _, err = finish(h.t, s)
 			must(h.t, err)
@@ -229,7 +228,7 @@ func TestNobodyNamesTheFolder(t *testing.T) {
 			h.mustInit(map[string]string{"dir": h.path("stack")})
 			spoil(h)
 			h.Wizard = h.wizard(&files.Disk{})
-			if hist, err := h.History(ctx); err != nil || !errors.Is(hist.KeysErr, wizard.ErrUnvouched) {
+			if hist, err := h.History(context.Background()); err != nil || !errors.Is(hist.KeysErr, wizard.ErrUnvouched) {
 				t.Fatalf("%+v %v", hist, err)
 			}
 			h.Getenv = func(name string) string {
