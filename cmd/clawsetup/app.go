@@ -171,18 +171,17 @@ func (a *app) wizard(u *ui.UI) *wizard.Wizard {
 		EngineAt: func(ctx context.Context, at engine.Endpoint) (*engine.Engine, error) {
 			return engine.ConnectTo(ctx, at, os.Getenv)
 		},
-		Gateway: sync.OnceValues(func() (engine.GatewayImage, error) { return engine.ProgramImage(a.program(), paths.Project()) }),
+		Gateway: sync.OnceValues(func() (engine.GatewayImage, error) { return a.gatewayImage(paths.Project()) }),
 		Waiting: func(h files.Holder) { u.Waiting(h) },
 	}
 }
 
-// program is the Linux program that the gateway's image is made of: this one.
-func (a *app) program() string {
-	self, err := os.Executable()
-	if a.gateway != "" || err != nil {
-		return a.gateway
+// gatewayImage is made of this very program, if there is none of the gateway's own.
+func (a *app) gatewayImage(project string) (engine.GatewayImage, error) {
+	if a.gateway != "" {
+		return engine.ProgramImage(a.gateway, project)
 	}
-	return self
+	return engine.OwnImage(project)
 }
 
 // executable is the path by which OpenClaw and Claude Code call clawsetup: the one

@@ -9,6 +9,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
+	"debug/elf"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -219,12 +221,13 @@ func (th *theatre) environment(e *testscript.Env, vars map[string]string) error 
 	return nil
 }
 
-// staticELF is the head of a static Linux executable without any program: enough to
-// make the gateway's image of, where nobody runs it.
+// staticELF is the head of a static Linux executable for this architecture without any
+// program: enough to make the gateway's image of, on any system, where nobody runs it.
 func staticELF() []byte {
 	head := make([]byte, 64)
 	copy(head, "\x7fELF\x02\x01\x01")
-	head[16], head[18], head[20], head[52], head[54], head[58] = 2, 62, 1, 64, 56, 64
+	head[16], head[20], head[52], head[54], head[58] = 2, 1, 64, 56, 64
+	head[18] = byte(map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}[runtime.GOARCH])
 	return head
 }
 

@@ -36,14 +36,24 @@ type GatewayImage struct {
 	config, manifest string
 }
 
-// ProgramImage makes the gateway's image of the program at path, normally this very one,
-// for the installation whose compose project that is: images of one do not go with another.
-// It must be a static Linux executable: there is nothing else in the image. On other
-// systems the error is ErrNoProgram.
-func ProgramImage(path, project string) (GatewayImage, error) {
+// OwnImage makes the gateway's image of this very program, see ProgramImage. On systems
+// whose programs are not Linux's the error is ErrNoProgram.
+func OwnImage(project string) (GatewayImage, error) {
 	if runtime.GOOS != "linux" {
 		return GatewayImage{}, hint.With(fmt.Errorf("%w on %s", ErrNoProgram, runtime.GOOS), "gateway-platform")
 	}
+	self, err := os.Executable()
+	if err != nil {
+		return GatewayImage{}, fmt.Errorf("finding the program for the gateway: %w", err)
+	}
+	return ProgramImage(self, project)
+}
+
+// ProgramImage makes the gateway's image of the program at path for the installation
+// whose compose project that is: images of one do not go with another. It must be a
+// static Linux executable for this architecture, on every system, or the error is
+// ErrNoProgram: there is nothing else in the image.
+func ProgramImage(path, project string) (GatewayImage, error) {
 	program, err := os.ReadFile(path)
 	if err != nil {
 		return GatewayImage{}, fmt.Errorf("reading the program for the gateway: %w", err)
@@ -54,13 +64,16 @@ func ProgramImage(path, project string) (GatewayImage, error) {
 	return NewGatewayImage(program, runtime.GOARCH, project)
 }
 
+// machines are the architectures that the gateway is made for.
+var machines = map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}
+
 // checkStatic wants an executable that needs no loader and no library.
 func checkStatic(program []byte) error {
 	f, err := elf.NewFile(bytes.NewReader(program))
 	if err != nil {
 		return errors.New("is no Linux executable")
 	}
-	if want := map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}[runtime.GOARCH]; f.Machine != want {
+	if want := machines[runtime.GOARCH]; f.Machine != want {
 		return fmt.Errorf("is for another architecture (%s)", f.Machine)
 	}
 	for _, p := range f.Progs {
