@@ -46,7 +46,13 @@ func TestReadAPIKeyFileRefusesWhatIsNoFile(t *testing.T) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
-	socket := filepath.Join(dir, "s")
+	// The name of a socket is short: macOS' folders for temporary files are not.
+	short, err := os.MkdirTemp("", "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(short) }()
+	socket := filepath.Join(short, "s")
 	l, err := net.Listen("unix", socket)
 	if err != nil {
 		t.Fatal(err)

@@ -226,7 +226,7 @@ func TestSuspend(t *testing.T) {
 	self, err := os.Executable()
 	must(t, err)
 	// A shell with jobs, which the program stops in and goes on from.
-	cmd := exec.Command("sh", "-m", "-c", `"$0"; stty -a | grep -o -- '-\?icanon'; read -r go; fg >/dev/null; echo END $?`, self)
+	cmd := exec.Command("sh", "-m", "-c", `"$0"; stty -a | grep -oE -- '-?icanon'; read -r go; fg >/dev/null; echo END $?`, self)
 	cmd.Env = []string{"TERM=xterm-256color", "HOME=/home/anna", "PATH=" + os.Getenv("PATH"), "GORACE=atexit_sleep_ms=0", child + "=screens"}
 	term, err := ptytest.Start(cmd, 80, 24)
 	must(t, err)

@@ -20,7 +20,7 @@ func TestCanary(t *testing.T) {
 	const first, second = "canary-KEY-one-1f3d5b7a", "canary-KEY-two-9c8e6a4f"
 	s := newScratch(t, first, second)
 	// Every program that clawsetup runs writes down how it was called.
-	spy := `{ cat /proc/$$/cmdline /proc/$$/environ; cat; } >>"` + s.home + `/spy" 2>/dev/null </dev/null; `
+	spy := `{ printf '%s\n' "$0" "$@"; env; cat; } >>"` + s.home + `/spy" 2>/dev/null </dev/null; `
 	s.program("claude", spy+"echo '2.1.330 (Claude Code)'")
 	s.program("openclaw", spy+`case "$*" in *version*) echo "OpenClaw 2026.2.26 (abc)";; *) echo '{"valid":true}';; esac`)
 	s.program("docker", spy+"exit 0")

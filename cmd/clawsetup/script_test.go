@@ -29,6 +29,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
 
 	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/wizard/cloudru/cloudrutest"
@@ -54,7 +55,10 @@ func TestMain(m *testing.M) {
 	if code, ends := beforeTests(); ends {
 		os.Exit(code)
 	}
-	testscript.Main(cleaned{m}, map[string]func(){"clawsetup": func() { os.Exit(start(mortalApp(), os.Args[1:])) }})
+	testscript.Main(cleaned{m}, map[string]func(){
+		"clawsetup": func() { os.Exit(start(mortalApp(), os.Args[1:])) },
+		"replace":   func() { tool(replaceText) }, "age": func() { tool(age) },
+	})
 }
 
 // cleaned runs the tests and clears up after them.
@@ -84,6 +88,53 @@ func mortalApp() *app {
 		return nil
 	}
 	return a
+}
+
+// tool is a program for scripts, and for the shell scripts in them, where those of the
+// systems differ: sed -i and touch -d are not the same everywhere.
+func tool(run func(args []string) error) {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", filepath.Base(os.Args[0]), err)
+		os.Exit(1)
+	}
+}
+
+// replaceText OLD NEW FILE: puts NEW in the place of every OLD in the file, which must
+// hold one.
+func replaceText(args []string) error {
+	if len(args) != 3 {
+		return errors.New("usage: replace OLD NEW FILE")
+	}
+	b, err := os.ReadFile(args[2])
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(string(b), args[0]) {
+		return fmt.Errorf("%s does not hold %q", args[2], args[0])
+	}
+	return os.WriteFile(args[2], []byte(strings.ReplaceAll(string(b), args[0], args[1])), 0o600)
+}
+
+// age DURATION PATH: what is at the path, and below it, was last written that long ago;
+// links themselves, not what they point to.
+func age(args []string) error {
+	if len(args) != 2 {
+		return errors.New("usage: age DURATION PATH")
+	}
+	ago, err := time.ParseDuration(args[0])
+	if err != nil {
+		return err
+	}
+	at, err := unix.TimeToTimespec(time.Now().Add(-ago))
+	if err != nil {
+		return err
+	}
+	return filepath.WalkDir(args[1], func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return unix.UtimesNanoAt(unix.AT_FDCWD, path, []unix.Timespec{at, at}, unix.AT_SYMLINK_NOFOLLOW)
+	})
 }
 
 func TestScript(t *testing.T) {

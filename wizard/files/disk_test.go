@@ -97,7 +97,7 @@ func TestRefused(t *testing.T) {
 func TestForeignOwner(t *testing.T) {
 	if os.Getuid() != 0 {
 		// Without root nobody else's file can be made; root's own will do.
-		_, err := (&files.Disk{}).Read("/etc/hostname", 1<<20)
+		_, err := (&files.Disk{}).Read("/etc/passwd", 1<<20)
 		check(t, "reading root's file", err, files.ErrForeignOwner, "path-foreign-owner")
 		return
 	}
