@@ -41,9 +41,9 @@ func TestLauncher(t *testing.T) {
 		t.Errorf("arguments %q", args)
 	}
 	got := strings.Split(strings.TrimSuffix(env, "\x00"), "\x00")
-	// The shell of the inner program adds its own.
+	// The shell of the inner program adds its own, and so does macOS.
 	got = slices.DeleteFunc(got, func(v string) bool {
-		return strings.HasPrefix(v, "PWD=") || strings.HasPrefix(v, "SHLVL=") || strings.HasPrefix(v, "_=") || strings.HasPrefix(v, "OLDPWD")
+		return strings.HasPrefix(v, "PWD=") || strings.HasPrefix(v, "SHLVL=") || strings.HasPrefix(v, "_=") || strings.HasPrefix(v, "OLDPWD") || strings.HasPrefix(v, "__CF_USER_TEXT_ENCODING=")
 	})
 	slices.Sort(got)
 	want := []string{"CLAUDE_CONFIG_DIR=" + config, "HOME=/a b/$(id)", "LANG=", "PATH=/usr/bin:/bin"}

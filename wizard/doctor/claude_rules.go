@@ -247,7 +247,7 @@ func directories(_ context.Context, h *Host, a *answer) {
 	eachSettings(h, a, func(f settingsFile) {
 		for _, dir := range f.texts("permissions", "additionalDirectories") {
 			switch where := h.resolve(dir); {
-			case within(h.Home, where):
+			case reaches(where, h.Home):
 				a.found(f.at("permissions", "additionalDirectories"), "%s holds the home folder", text.Clean(dir, 100))
 			case h.precious(where):
 				a.found(f.at("permissions", "additionalDirectories"), "%s holds, or is inside of, a folder with keys or settings", text.Clean(dir, 100))
@@ -258,7 +258,7 @@ func directories(_ context.Context, h *Host, a *answer) {
 
 // precious tells whether a folder holds the home or a guarded folder, or is inside of one.
 func (h *Host) precious(where string) bool {
-	return within(h.Home, where) || slices.ContainsFunc(h.guarded(), func(g string) bool { return within(g, where) || within(where, g) })
+	return reaches(where, h.Home) || slices.ContainsFunc(h.guarded(), func(g string) bool { return reaches(where, g) || within(where, resolvedPath(g)) })
 }
 
 // guarded are folders that no tool has to get into.
@@ -273,7 +273,7 @@ func (h *Host) guarded() []string {
 	return out
 }
 
-// resolve makes a path of a settings file absolute as Claude Code does.
+// resolve makes a path of a settings file absolute as Claude Code does, without links.
 func (h *Host) resolve(path string) string {
 	switch {
 	case path == "~" || strings.HasPrefix(path, "~/"):
@@ -283,10 +283,20 @@ func (h *Host) resolve(path string) string {
 	case !filepath.IsAbs(path):
 		path = filepath.Join(h.Work, path)
 	}
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		return target
+	return resolvedPath(path)
+}
+
+// reaches tells whether path lies in dir, which has no links in it, or a link on the way
+// to path does: whoever writes to dir has what is at path, or makes it something else.
+func reaches(dir, path string) bool {
+	for at := filepath.Clean(path); ; at = filepath.Dir(at) {
+		if within(filepath.Join(resolvedPath(filepath.Dir(at)), filepath.Base(at)), dir) {
+			return true
+		}
+		if at == filepath.Dir(at) {
+			return within(resolvedPath(path), dir)
+		}
 	}
-	return filepath.Clean(path)
 }
 
 // within tells whether path is dir or lies below it.

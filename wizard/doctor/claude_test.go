@@ -376,3 +376,47 @@ func FuzzSettings(f *testing.F) {
 		}
 	})
 }
+
+// behindLink makes the home one that is reached over a link, as those on macOS and on many
+// servers are.
+func behindLink(s *scene) {
+	link := filepath.Join(s.t.TempDir(), "home")
+	s.must(os.Symlink(s.home, link))
+	s.Home, s.Work = link, filepath.Join(link, "work")
+	through := func(path string) string { return strings.Replace(path, s.home, link, 1) }
+	s.OpenClawConfig = through(s.OpenClawConfig)
+	m := s.Made
+	for _, p := range []*string{&m.ConfigDir, &m.StateDir, &m.StackDir} {
+		*p = through(*p)
+	}
+}
+
+// A home behind a link holds what it holds, and so does what leads to it.
+func TestDirectoriesOfAHomeBehindALink(t *testing.T) {
+	for name, dir := range map[string]func(*scene) string{
+		"home": func(*scene) string { return "~" }, "upwards": func(*scene) string { return "docs/../.." }, "ours": func(*scene) string { return "~/.openclaw/clawsetup/bin" },
+		"state": func(*scene) string { return "~/.local" }, "missing": func(*scene) string { return "~/.ssh/" }, "the folder itself": func(s *scene) string { return s.home },
+		"above it": func(s *scene) string { return filepath.Dir(s.home) }, "where the link is": func(s *scene) string { return filepath.Dir(s.Home) },
+		"a link of the system": func(*scene) string { return "/var/run" }, "harmless": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := examined(t, func(s *scene) {
+				behindLink(s)
+				where := "~/work/other"
+				if dir != nil {
+					where = dir(s)
+				}
+				settingsOf(projectSettings, `{"permissions": {"additionalDirectories": ["`+where+`"]}, "sandbox": {"enabled": true, "filesystem": {"allowWrite": ["`+where+`"]}}}`)(s)
+			})
+			want := OK
+			if dir != nil {
+				want = Found
+			}
+			for _, id := range []string{"claude-directories", "claude-sandbox"} {
+				if got[id].Outcome != want {
+					t.Errorf("%s is %s, want %s: %+v", id, got[id].Outcome, want, got[id].Findings)
+				}
+			}
+		})
+	}
+}

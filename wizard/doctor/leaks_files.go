@@ -239,13 +239,14 @@ func (h *Host) tracked(ctx context.Context, a *answer, n *needles, root string) 
 	}
 	a.saw(root)
 	left := mostTracked
+	real, store := resolvedPath(root), h.resolvedStore()
 	for _, name := range names {
 		if ctx.Err() != nil {
 			a.cannot(root, ctx.Err())
 			return
 		}
 		path := filepath.Join(root, filepath.FromSlash(name))
-		if why := h.secretByName(path); why != "" {
+		if why := secretByName(filepath.Join(real, filepath.FromSlash(name)), store); why != "" {
 			a.found(Location{Path: path}, why)
 			continue
 		}
@@ -263,11 +264,20 @@ func (h *Host) tracked(ctx context.Context, a *answer, n *needles, root string) 
 // mostTracked bounds how many files of a repository are read.
 const mostTracked = 200
 
-// secretByName says what a file is that holds nothing but a secret.
-func (h *Host) secretByName(path string) string {
+// resolvedStore is the folder of the docker store without links; empty without a set-up.
+func (h *Host) resolvedStore() string {
+	if h.Made == nil {
+		return ""
+	}
+	return resolvedPath(h.storeDir())
+}
+
+// secretByName says what a file is that holds nothing but a secret; neither its path nor
+// that of the store has links in it.
+func secretByName(path, store string) string {
 	base := filepath.Base(path)
 	switch {
-	case slices.Contains(storeNames, base) || h.Made != nil && within(path, h.storeDir()):
+	case slices.Contains(storeNames, base) || store != "" && within(path, store):
 		return "a file of a secret is tracked by git"
 	case strings.HasSuffix(base, ".key") || slices.Contains([]string{"id_rsa", "id_ecdsa", "id_ed25519"}, base):
 		return "a file of a private key is tracked by git"

@@ -52,7 +52,7 @@ func dockerStore(s *scene) {
 }
 
 func inMemory(s *scene) {
-	s.write("proc/self/mountinfo", "22 27 0:21 / / rw,relatime - ext4 /dev/sda rw\n23 22 0:22 / "+s.path("run")+" rw shared:1 - tmpfs tmpfs rw\n", 0o600)
+	s.write("proc/self/mountinfo", "22 27 0:21 / / rw,relatime - ext4 /dev/sda rw\n23 22 0:22 / "+resolvedPath(s.path("run"))+" rw shared:1 - tmpfs tmpfs rw\n", 0o600)
 	s.write("run/clawsetup/cloudru_api_key", sceneKey, 0o444)
 }
 
@@ -159,7 +159,7 @@ var leakPairs = map[string]pair{
 		"the folder": func(s *scene) { s.must(os.Chmod(s.path(".config/clawsetup/secrets"), 0o755)) },
 		"a copy":     file(".config/clawsetup/secrets/cloudru_api_key.bak", "x"),
 		"writable":   func(s *scene) { s.must(os.Chmod(s.path(".config/clawsetup/secrets/proxy_token"), 0o466)) },
-		"a link":     func(s *scene) { s.must(os.Symlink("/etc/hostname", s.path(".config/clawsetup/secrets/gateway_token"))) },
+		"a link":     func(s *scene) { s.must(os.Symlink("/etc/passwd", s.path(".config/clawsetup/secrets/gateway_token"))) },
 	}},
 	"secrets-left-over": {bad: map[string]func(*scene){
 		"a key":  file(".config/clawsetup/secrets/cloudru_api_key", "x"),
@@ -168,7 +168,7 @@ var leakPairs = map[string]pair{
 	"runtime-secrets": {good: inMemory, bad: map[string]func(*scene){
 		"a disk": func(s *scene) { s.replace(s.path("proc/self/mountinfo"), "tmpfs tmpfs", "ext4 /dev/sdb") },
 		"over it": func(s *scene) {
-			s.write("proc/self/mountinfo", s.text(s.path("proc/self/mountinfo"))+"24 23 0:23 / "+s.path("run")+" rw - ext4 /dev/sdb rw\n", 0o600)
+			s.write("proc/self/mountinfo", s.text(s.path("proc/self/mountinfo"))+"24 23 0:23 / "+resolvedPath(s.path("run"))+" rw - ext4 /dev/sdb rw\n", 0o600)
 		},
 		"writable": func(s *scene) { s.must(os.Chmod(s.path("run/clawsetup/cloudru_api_key"), 0o446)) },
 	}},
@@ -337,4 +337,17 @@ func FuzzNeedles(f *testing.F) {
 func FuzzMountKind(f *testing.F) {
 	f.Add([]byte("23 22 0:22 / /a\\040b rw shared:1 - tmpfs tmpfs rw\n"))
 	f.Fuzz(func(_ *testing.T, b []byte) { _ = mountKind(b, filepath.Clean("/a b")) })
+}
+
+// A repository is found from the folder that somebody works in, which may be another name
+// of the one with the set-up.
+func TestTrackedStoreOfAHomeBehindALink(t *testing.T) {
+	r := examined(t, func(s *scene) {
+		behindLink(s)
+		s.write(".config/.git/index", index("clawsetup/secrets/anything"), 0o600)
+		s.Made.ConfigDir, s.Work = s.path(".config/clawsetup"), s.path(".config/clawsetup")
+	})["key-in-git"]
+	if r.Outcome != Found {
+		t.Errorf("it is %s: %+v", r.Outcome, r.Findings)
+	}
 }

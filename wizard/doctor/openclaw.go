@@ -146,12 +146,17 @@ func inside(path, dir string) bool {
 	return false
 }
 
-// resolvedPath is a path without links, or the path itself where that cannot be told.
+// resolvedPath is a path without links, as far as there is something at it.
 func resolvedPath(path string) string {
+	path = filepath.Clean(path)
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		return real
 	}
-	return path
+	parent := filepath.Dir(path)
+	if parent == path {
+		return path
+	}
+	return filepath.Join(resolvedPath(parent), filepath.Base(path))
 }
 
 // contractFits: OpenClaw from 2026.8.1 on refuses the backends of a configuration, and
