@@ -52,7 +52,7 @@ func newScratch(t testing.TB, keys ...string) *scratch {
 	s.env = []string{
 		"HOME=" + s.home, "XDG_CONFIG_HOME=" + s.home + "/config", "XDG_STATE_HOME=" + s.home + "/state", "XDG_RUNTIME_DIR=" + s.home + "/run",
 		"PATH=" + s.home + "/bin:" + os.Getenv("PATH"), "TERM=dumb", "LANG=C", "TMPDIR=" + t.TempDir(), noRaceSleep,
-		"DOCKER_HOST=unix://" + s.home + "/no-engine.sock", "CLAWSETUP_TEST_GATEWAY=" + s.home + "/bin/gateway",
+		"DOCKER_HOST=unix:///nonexistent/no-engine.sock", "CLAWSETUP_TEST_GATEWAY=" + s.home + "/bin/gateway",
 	}
 	check(t, os.WriteFile(filepath.Join(s.home, "bin", "gateway"), staticELF(), 0o700))
 	return s

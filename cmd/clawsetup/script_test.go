@@ -138,6 +138,9 @@ func age(args []string) error {
 }
 
 func TestScript(t *testing.T) {
+	// A folder with a short name on every system: a socket's path has a limit, and lines
+	// with paths in them are wrapped.
+	t.Setenv("GOTMPDIR", "/tmp")
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", Setup: newStageFor,
 		UpdateScripts:       os.Getenv("UPDATE") != "",
