@@ -57,6 +57,9 @@ func (e examination) open() []string {
 				if strings.Contains(g.Why, "of other users cannot be read") {
 					continue // not even root may look into every process of every host
 				}
+				if c.ID == "journal-anchored" && strings.HasPrefix(g.Where, "keyring") {
+					continue // the session of an arena has none
+				}
 				out = append(out, c.ID+": "+g.Where+": "+g.Why)
 			}
 		}
