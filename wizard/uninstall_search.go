@@ -10,6 +10,7 @@ import (
 
 	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/wizard/doctor"
+	"github.com/clawsetup/clawsetup/wizard/engine"
 	"github.com/clawsetup/clawsetup/wizard/journal"
 )
 
@@ -76,7 +77,7 @@ func (s *UninstallSession) search(ctx context.Context, left remains, journalStay
 	for _, dir := range left.Deep {
 		q.tree(dir)
 	}
-	containers := q.containers(ctx)
+	containers := s.containers(ctx, q)
 	s.elsewhere(ctx, q)
 	s.found = q.found
 	for _, t := range q.found {
@@ -100,7 +101,7 @@ func (s *UninstallSession) search(ctx context.Context, left remains, journalStay
 		notes = append(notes, Note{ID: "uninstall-skipped", State: NotChecked, Args: []any{q.skipped[:min(len(q.skipped), mostNamed)], len(q.skipped)}})
 	}
 	if len(q.sought) > 0 {
-		notes = append(notes, containers)
+		notes = append(notes, containers...)
 	}
 	return append(notes, s.staying(left)...)
 }
@@ -217,20 +218,49 @@ func (q *searching) bytes(where string, b []byte) {
 	}
 }
 
-// containers searches what docker inspect shows of every container that is left.
-func (q *searching) containers(ctx context.Context) Note {
+// containers searches what docker inspect shows of every container that is left, in each
+// engine that was asked; a run that is resumed asks the present one.
+func (s *UninstallSession) containers(ctx context.Context, q *searching) []Note {
+	connects := []func(context.Context) (*engine.Engine, error){s.w.Engine}
+	if len(s.asked) > 0 {
+		connects = nil
+	}
+	for _, a := range s.asked {
+		connects = append(connects, func(ctx context.Context) (*engine.Engine, error) {
+			if a.err != nil {
+				return nil, a.err
+			}
+			return s.w.EngineAt(ctx, a.at)
+		})
+	}
+	var notes []Note
+	searched, count := false, 0
+	for _, connect := range connects {
+		n, err := q.inspected(ctx, connect)
+		if err != nil {
+			notes = append(notes, Note{ID: "uninstall-containers-unchecked", State: NotChecked, Args: []any{reason(err)}})
+			continue
+		}
+		searched, count = true, count+n
+	}
+	if searched {
+		notes = append(notes, Note{ID: "uninstall-containers-searched", Args: []any{count}})
+	}
+	return notes
+}
+
+// inspected searches the containers of one engine, and counts them.
+func (q *searching) inspected(ctx context.Context, connect func(context.Context) (*engine.Engine, error)) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
-	e, err := q.w.Engine(ctx)
-	if err == nil {
-		defer func() { _ = e.Close() }()
-		var shown map[string][]byte
-		if shown, err = e.Descriptions(ctx); err == nil {
-			for name, b := range shown {
-				q.bytes("docker inspect "+name, b)
-			}
-			return Note{ID: "uninstall-containers-searched", Args: []any{len(shown)}}
-		}
+	e, err := connect(ctx)
+	if err != nil {
+		return 0, err
 	}
-	return Note{ID: "uninstall-containers-unchecked", State: NotChecked, Args: []any{reason(err)}}
+	defer func() { _ = e.Close() }()
+	shown, err := e.Descriptions(ctx)
+	for name, b := range shown {
+		q.bytes("docker inspect "+name, b)
+	}
+	return len(shown), err
 }

@@ -455,18 +455,26 @@ func (h *Host) othersReach(path string) (string, error) {
 // refuses everywhere, become null.
 func marshalled(v any) ([]byte, error) { return json.Marshal(finite(v)) }
 
+// finite is v without them; v itself, which other checks read at the same time, stays as it
+// is.
 func finite(v any) any {
 	switch v := v.(type) {
 	case float64:
-		return nil
+		if math.IsInf(v, 0) || math.IsNaN(v) {
+			return nil
+		}
 	case []any:
+		out := make([]any, len(v))
 		for i := range v {
-			v[i] = finite(v[i])
+			out[i] = finite(v[i])
 		}
+		return out
 	case map[string]any:
+		out := make(map[string]any, len(v))
 		for k := range v {
-			v[k] = finite(v[k])
+			out[k] = finite(v[k])
 		}
+		return out
 	}
 	return v
 }
