@@ -13,17 +13,14 @@ import (
 	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/clawsetup/clawsetup/wizard/parttest"
 )
 
 // TestSecretService runs against a real Secret Service: a session bus of its own
 // with an unlocked gnome-keyring, as .ci starts it.
 func TestSecretService(t *testing.T) {
-	if os.Getenv("CLAWSETUP_TEST_SECRET_SERVICE") != "1" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("CLAWSETUP_TEST_SECRET_SERVICE=1 and a session with a Secret Service are required in CI")
-		}
-		t.Skip("set CLAWSETUP_TEST_SECRET_SERVICE=1 in a session with a Secret Service")
-	}
+	parttest.Need(t, "CLAWSETUP_TEST_SECRET_SERVICE")
 	scope := "test-" + rand.Text()
 	k := NewKeyring(scope)
 	t.Run("contract", func(t *testing.T) { storeContract(t, k) })

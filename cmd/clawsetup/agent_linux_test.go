@@ -20,6 +20,7 @@ import (
 
 	"github.com/clawsetup/clawsetup/ui/ptytest"
 	"github.com/clawsetup/clawsetup/wizard/claude/command"
+	"github.com/clawsetup/clawsetup/wizard/parttest"
 )
 
 // programLimit is how long a program may take. Node starts slowly, and two at a time on
@@ -30,7 +31,7 @@ const programLimit = 3 * time.Minute
 // the real Claude Code: clawsetup makes the set-up and nobody else writes a file of it,
 // and a server stands where the proxy would.
 func TestAgent(t *testing.T) {
-	claude, openclaw, legacy := part(t, "CLAWSETUP_TEST_CLAUDE"), part(t, "CLAWSETUP_TEST_OPENCLAW"), part(t, "CLAWSETUP_TEST_OPENCLAW_LEGACY")
+	claude, openclaw, legacy := parttest.Need(t, "CLAWSETUP_TEST_CLAUDE"), parttest.Need(t, "CLAWSETUP_TEST_OPENCLAW"), parttest.Need(t, "CLAWSETUP_TEST_OPENCLAW_LEGACY")
 	noWayOut(t)
 	staticProgram(t)
 	t.Run("traps", func(t *testing.T) { testTrapsSpring(t, claude) })
@@ -61,9 +62,7 @@ func TestAgent(t *testing.T) {
 		s.upgrade(openclaw)
 	})
 	t.Run("keyring", func(t *testing.T) {
-		if !given(t, "CLAWSETUP_TEST_SECRET_SERVICE") {
-			t.Skip("CLAWSETUP_TEST_SECRET_SERVICE is not set")
-		}
+		parttest.Need(t, "CLAWSETUP_TEST_SECRET_SERVICE")
 		t.Parallel()
 		s := newAgentHome(t, openclaw, claude, "--store", "keyring")
 		if _, err := os.Stat(filepath.Join(s.home, "config/clawsetup/secrets")); err == nil {
@@ -73,25 +72,6 @@ func TestAgent(t *testing.T) {
 		s.turn()
 		s.gateway()
 	})
-}
-
-// given says whether a part of .ci/parts is there. In CI a missing one is an error.
-func given(t *testing.T, variable string) bool {
-	t.Helper()
-	there := os.Getenv(variable) != ""
-	if !there && os.Getenv("CI") == "true" {
-		t.Fatalf("%s is not set: this part may not be skipped in CI", variable)
-	}
-	return there
-}
-
-// part is the path of a real program.
-func part(t *testing.T, variable string) string {
-	t.Helper()
-	if !given(t, variable) {
-		t.Skipf("%s is not set", variable)
-	}
-	return os.Getenv(variable)
 }
 
 // noWayOut wants no route that leads out, where .ci/isolated made the network.

@@ -30,6 +30,7 @@ import (
 	"github.com/clawsetup/clawsetup/wizard/cloudru/cloudrutest"
 	"github.com/clawsetup/clawsetup/wizard/engine"
 	"github.com/clawsetup/clawsetup/wizard/image/imagetest"
+	"github.com/clawsetup/clawsetup/wizard/parttest"
 	"github.com/clawsetup/clawsetup/wizard/proof"
 )
 
@@ -63,15 +64,7 @@ type arena struct {
 // test runs in. In CI a missing one is an error.
 func engineOf(t *testing.T) string {
 	t.Helper()
-	socket := os.Getenv("CLAWSETUP_TEST_ENGINE")
-	if socket != "" {
-		return socket
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatal("CLAWSETUP_TEST_ENGINE is not set: this part may not be skipped in CI")
-	}
-	t.Skip("CLAWSETUP_TEST_ENGINE is not set (make test starts an engine)")
-	return ""
+	return parttest.Need(t, "CLAWSETUP_TEST_ENGINE")
 }
 
 // newArena makes the home; nothing is set up in it yet. The image's program has the

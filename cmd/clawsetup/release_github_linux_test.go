@@ -21,6 +21,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/clawsetup/clawsetup/wizard/parttest"
 )
 
 const (
@@ -424,7 +426,7 @@ func TestReleasePushedImage(t *testing.T) {
 	r := theRelease(t)
 	registry := os.Getenv("CLAWSETUP_TEST_REGISTRY")
 	if registry == "" {
-		missing(t, "a registry is missing")
+		parttest.Missing(t, "a registry is missing")
 	}
 	tag, object := theTag(t, r)
 	p := newReleaser(t, r, newGitHub(t, object), tag, registry)

@@ -28,6 +28,7 @@ import (
 	"time"
 
 	"github.com/clawsetup/clawsetup/ui/ptytest"
+	"github.com/clawsetup/clawsetup/wizard/parttest"
 )
 
 // What .ci/release-check gives: the folder that GoReleaser filled, and the public half of
@@ -222,7 +223,7 @@ func newSystem(t *testing.T) string {
 func TestReleasePackages(t *testing.T) {
 	r := theRelease(t)
 	if os.Getuid() != 0 {
-		missing(t, "only root can install packages, into a root of its own as well")
+		parttest.Missing(t, "only root can install packages, into a root of its own as well")
 	}
 	for _, p := range packages {
 		name := p.install("", "")[0]
@@ -275,16 +276,7 @@ func need(t *testing.T, program string) {
 	if _, err := exec.LookPath(program); err == nil {
 		return
 	}
-	missing(t, program+" is not installed")
-}
-
-// missing skips a test for what it lacks; in CI that is a failure.
-func missing(t *testing.T, what string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal(what)
-	}
-	t.Skip(what)
+	parttest.Missing(t, program+" is not installed")
 }
 
 func must(t *testing.T, args ...string) string {

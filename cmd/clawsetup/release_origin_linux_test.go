@@ -18,6 +18,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/clawsetup/clawsetup/wizard/parttest"
 )
 
 // The signature vouches for the checksums, and for no others.
@@ -25,7 +27,7 @@ func TestReleaseSignature(t *testing.T) {
 	r := theRelease(t)
 	cosign := os.Getenv("CLAWSETUP_TEST_COSIGN")
 	if cosign == "" {
-		missing(t, "cosign is missing")
+		parttest.Missing(t, "cosign is missing")
 	}
 	sums := filepath.Join(r.dir, "checksums.txt")
 	verify := func(file string) error {
@@ -144,7 +146,7 @@ func TestReleaseImage(t *testing.T) {
 	r := theRelease(t)
 	registry, engine := os.Getenv("CLAWSETUP_TEST_REGISTRY"), os.Getenv("CLAWSETUP_TEST_ENGINE")
 	if registry == "" || engine == "" {
-		missing(t, "a registry and an engine are missing")
+		parttest.Missing(t, "a registry and an engine are missing")
 	}
 	ref := r.pushImage(t, registry+"/clawsetup", "v0.0.1")
 	if _, first, _ := strings.Cut(ref, "@"); !strings.HasSuffix(r.pushImage(t, registry+"/again", "v0.0.1"), first) {

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/clawsetup/clawsetup/wizard"
+	"github.com/clawsetup/clawsetup/wizard/parttest"
 	"github.com/clawsetup/clawsetup/wizard/proof"
 )
 
@@ -25,13 +26,7 @@ import (
 func newRootlessArena(t *testing.T) *arena {
 	t.Helper()
 	engineOf(t)
-	socket := os.Getenv("CLAWSETUP_TEST_ROOTLESS")
-	if socket == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("CLAWSETUP_TEST_ROOTLESS is not set: this part may not be skipped in CI")
-		}
-		t.Skip("CLAWSETUP_TEST_ROOTLESS is not set (make test starts a rootless engine)")
-	}
+	socket := parttest.Need(t, "CLAWSETUP_TEST_ROOTLESS")
 	uid, err := strconv.ParseUint(os.Getenv("CLAWSETUP_TEST_ROOTLESS_UID"), 10, 32)
 	check(t, err)
 	a := newArenaOn(t, socket)

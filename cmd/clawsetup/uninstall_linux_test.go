@@ -13,6 +13,7 @@ import (
 
 	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/wizard"
+	"github.com/clawsetup/clawsetup/wizard/parttest"
 )
 
 // TestUninstallCanary: marked secrets go through a whole life with a real engine: set-up,
@@ -80,12 +81,7 @@ func TestUninstallCanary(t *testing.T) {
 
 func (a *arena) needKeyring() {
 	a.t.Helper()
-	if os.Getenv("CLAWSETUP_TEST_SECRET_SERVICE") == "" {
-		if os.Getenv("CI") == "true" {
-			a.t.Fatal("CLAWSETUP_TEST_SECRET_SERVICE is not set: this part may not be skipped in CI")
-		}
-		a.t.Skip("no Secret Service")
-	}
+	parttest.Need(a.t, "CLAWSETUP_TEST_SECRET_SERVICE")
 	a.env = append(a.env, "DBUS_SESSION_BUS_ADDRESS="+os.Getenv("DBUS_SESSION_BUS_ADDRESS"))
 }
 

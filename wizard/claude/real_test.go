@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/clawsetup/clawsetup/wizard/claude/command"
+	"github.com/clawsetup/clawsetup/wizard/parttest"
 )
 
 // fakeAnthropic answers /v1/messages as a stream and keeps what it was asked.
@@ -82,7 +83,7 @@ func (f *fakeAnthropic) all() []seen {
 // hostile project folder, with our settings as the plugin backend and as the
 // built-in backend use them.
 func TestRealClaude(t *testing.T) {
-	path := realClaude(t)
+	path := parttest.Need(t, "CLAWSETUP_TEST_CLAUDE")
 	if cli, err := Find(context.Background(), path); err != nil {
 		t.Fatal(err)
 	} else {
@@ -96,18 +97,6 @@ func TestRealClaude(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { realTurn(t, path, args) })
 	}
-}
-
-func realClaude(t *testing.T) string {
-	t.Helper()
-	path := os.Getenv("CLAWSETUP_TEST_CLAUDE")
-	if path == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("CLAWSETUP_TEST_CLAUDE is not set")
-		}
-		t.Skip("CLAWSETUP_TEST_CLAUDE is not set")
-	}
-	return path
 }
 
 func realTurn(t *testing.T, path string, args func(string) []string) {
@@ -168,12 +157,9 @@ func write(t *testing.T, path, content string) {
 // tools, hooks or MCP servers, by whatever arguments, and the one that OpenClaw runs
 // works as before. It writes into /etc, which .ci/isolated makes the test's own.
 func TestRealManagedSettings(t *testing.T) {
-	path := realClaude(t)
+	path := parttest.Need(t, "CLAWSETUP_TEST_CLAUDE")
 	if os.Getenv("CLAWSETUP_ISOLATED") == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("CLAWSETUP_ISOLATED is not set")
-		}
-		t.Skip("CLAWSETUP_ISOLATED is not set: /etc is the host's")
+		parttest.Missing(t, "CLAWSETUP_ISOLATED is not set: /etc is the host's")
 	}
 	b, err := ManagedSettings()
 	if err != nil {

@@ -16,19 +16,14 @@ import (
 
 	"github.com/clawsetup/clawsetup/wizard/claude/command"
 	"github.com/clawsetup/clawsetup/wizard/files"
+	"github.com/clawsetup/clawsetup/wizard/parttest"
 )
 
 // TestRealTranscripts runs turns of the Claude Code in CLAWSETUP_TEST_CLAUDE with our
 // settings and a transcript, and wants it found, in use while it runs, and gone with
 // every word of it afterwards.
 func TestRealTranscripts(t *testing.T) {
-	program := os.Getenv("CLAWSETUP_TEST_CLAUDE")
-	if program == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("CLAWSETUP_TEST_CLAUDE is not set")
-		}
-		t.Skip("CLAWSETUP_TEST_CLAUDE is not set")
-	}
+	program := parttest.Need(t, "CLAWSETUP_TEST_CLAUDE")
 	d := newDen(t)
 	asked := make(chan bool, 100)
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

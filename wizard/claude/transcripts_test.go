@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/clawsetup/clawsetup/wizard/files"
+	"github.com/clawsetup/clawsetup/wizard/parttest"
 )
 
 const (
@@ -222,7 +223,7 @@ func TestOddEntries(t *testing.T) {
 
 func TestForeignOwner(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Skip("only root can make a file of somebody else")
+		parttest.Missing(t, "only root can make a file of somebody else")
 	}
 	d := newDen(t, "projects/-p/"+idA+".jsonl", "projects/-q/"+idB+".jsonl")
 	d.ok(os.Chown(d.path("projects/-p/"+idA+".jsonl"), 12345, 12345))

@@ -402,7 +402,7 @@ func TestDirectoriesOfAHomeBehindALink(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := examined(t, func(s *scene) {
 				behindLink(s)
-				where := "~/work/other"
+				where := "~/projects/other"
 				if dir != nil {
 					where = dir(s)
 				}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/wizard/files"
+	"github.com/clawsetup/clawsetup/wizard/parttest"
 )
 
 // file writes a file of the operator's alone.
@@ -282,7 +283,7 @@ func FuzzParseIndex(f *testing.F) {
 func TestIgnoredAsGitSays(t *testing.T) {
 	git, err := exec.LookPath("git")
 	if err != nil {
-		t.Skip("there is no git")
+		parttest.Missing(t, "there is no git")
 	}
 	dir := t.TempDir()
 	run := func(args ...string) error {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/clawsetup/clawsetup/wizard/image"
 	"github.com/clawsetup/clawsetup/wizard/image/imagetest"
+	"github.com/clawsetup/clawsetup/wizard/parttest"
 )
 
 // pushLive stores an image in the real registry at host, under a repository of this
@@ -38,13 +39,7 @@ func pushLive(t *testing.T, host string, seed uint64) imagetest.Pushed {
 // TestDebianRegistry reads from Debian's docker-registry, named by
 // CLAWSETUP_TEST_REGISTRY=host:port, and follows a tag that is moved there.
 func TestDebianRegistry(t *testing.T) {
-	host := os.Getenv("CLAWSETUP_TEST_REGISTRY")
-	if host == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("CLAWSETUP_TEST_REGISTRY is not set")
-		}
-		t.Skip("CLAWSETUP_TEST_REGISTRY names no registry")
-	}
+	host := parttest.Need(t, "CLAWSETUP_TEST_REGISTRY")
 	first := pushLive(t, host, 1)
 	img := resolved(t, first.Reference)
 	if img.Digest != first.Digest || img.PlatformDigest != first.Platforms["linux/amd64"] {
@@ -67,13 +62,7 @@ func TestDebianRegistry(t *testing.T) {
 // TestCosignCLI verifies what the true cosign signs. CLAWSETUP_TEST_COSIGN names the
 // program, of version 3, and CLAWSETUP_TEST_REGISTRY a registry as host:port.
 func TestCosignCLI(t *testing.T) {
-	program, host := os.Getenv("CLAWSETUP_TEST_COSIGN"), os.Getenv("CLAWSETUP_TEST_REGISTRY")
-	if program == "" || host == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("CLAWSETUP_TEST_COSIGN or CLAWSETUP_TEST_REGISTRY is not set")
-		}
-		t.Skip("CLAWSETUP_TEST_COSIGN or CLAWSETUP_TEST_REGISTRY is not set")
-	}
+	program, host := parttest.Need(t, "CLAWSETUP_TEST_COSIGN"), parttest.Need(t, "CLAWSETUP_TEST_REGISTRY")
 	for kind, private := range map[string]crypto.Signer{"generated": nil, "ed25519": ed(t), "rsa": rsa2048(t)} {
 		c := cosign{program: program, dir: t.TempDir()}
 		key := c.keys(t, private)

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/clawsetup/clawsetup/wizard/hint"
+	"github.com/clawsetup/clawsetup/wizard/parttest"
 )
 
 func script(t *testing.T, body string) string {
@@ -126,13 +127,7 @@ exit 1`)}
 
 func realInstall(t *testing.T, variable string) Install {
 	t.Helper()
-	file := os.Getenv(variable)
-	if file == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("%s is not set", variable)
-		}
-		t.Skipf("%s is not set", variable)
-	}
+	file := parttest.Need(t, variable)
 	t.Setenv("HOME", t.TempDir())
 	in, err := Detect(context.Background(), file)
 	if err != nil {

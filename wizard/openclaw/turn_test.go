@@ -17,6 +17,7 @@ import (
 
 	"github.com/clawsetup/clawsetup/wizard/claude"
 	"github.com/clawsetup/clawsetup/wizard/claude/command"
+	"github.com/clawsetup/clawsetup/wizard/parttest"
 )
 
 // wire is what one request to the proxy carried.
@@ -72,13 +73,7 @@ func fakeProxy(t *testing.T) (url string, requests func() []wire) {
 // TestRealTurn lets the real OpenClaw run a turn through the real Claude Code with
 // the files that this package and package claude make, and looks at the wire.
 func TestRealTurn(t *testing.T) {
-	claudePath := os.Getenv("CLAWSETUP_TEST_CLAUDE")
-	if claudePath == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("CLAWSETUP_TEST_CLAUDE is not set")
-		}
-		t.Skip("CLAWSETUP_TEST_CLAUDE is not set")
-	}
+	claudePath := parttest.Need(t, "CLAWSETUP_TEST_CLAUDE")
 	for _, c := range []Contract{Plugin, Builtin} {
 		t.Run(string(c), func(t *testing.T) {
 			realTurn(t, realInstall(t, "CLAWSETUP_TEST_OPENCLAW"), c, claudePath)
