@@ -18,6 +18,7 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 
+	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/ui/quietstart"
 	"github.com/clawsetup/clawsetup/wizard"
 	"github.com/clawsetup/clawsetup/wizard/files"
@@ -264,11 +265,28 @@ func (u *UI) explain(err error) (message, advice string) {
 	for _, w := range hint.Words(err) {
 		message = strings.Replace(message, w.Text, u.T("said."+w.Hint.ID, w.Hint.Args...), 1)
 	}
+	var key *secrets.KeyError
+	if errors.As(err, &key) {
+		message = strings.Replace(message, key.Error(), u.keyFault(key), 1)
+	}
 	message = text.Clean(message, longestError)
 	if h, ok := hint.Of(err); ok {
 		advice = u.T("hint."+h.ID, h.Args...)
 	}
 	return message, advice
+}
+
+// keyFault says what is wrong with an API key: package secrets knows no catalogue.
+func (u *UI) keyFault(e *secrets.KeyError) string {
+	for id, reason := range map[string]error{
+		"key-empty": secrets.ErrEmpty, "key-too-long": secrets.ErrTooLong, "key-blank": secrets.ErrBlank,
+		"key-control": secrets.ErrControl, "key-not-ascii": secrets.ErrNotASCII, "key-sentinel": secrets.ErrSentinel,
+	} {
+		if errors.Is(e, reason) {
+			return u.T("said."+id, e.Position, e.Length)
+		}
+	}
+	return e.Error()
 }
 
 func (w writer) printf(format string, args ...any) {
