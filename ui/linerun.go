@@ -85,6 +85,7 @@ func (r *lineRun) missing(ctx context.Context) error {
 	if !r.u.o.Yes && !r.u.o.DryRun {
 		groups = append(groups, []string{"--yes"})
 	}
+	r.w.lines(r.u.notes(r.w.theme, r.u.early, r.w.width)) // Preflight would have said it
 	return r.missingError(groups)
 }
 

@@ -64,6 +64,7 @@ var wizardEnglish = map[string]string{ //nolint:gosec // G101: words about secre
 	"error.or":        "or",
 	"error.stopped":   "Stopped. No file was changed by that; clawsetup status shows what runs.",
 	"error.aborted":   "Left. Nothing was changed.",
+	"error.left":      "Left. Nothing was changed but what is said above.",
 	"error.disabled":  "“{0}” is not available now",
 
 	"state.ok":          "ok",

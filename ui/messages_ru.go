@@ -64,6 +64,7 @@ var wizardRussian = map[string]string{ //nolint:gosec // G101: words about secre
 	"error.or":        "или",
 	"error.stopped":   "Остановлено. Файлы при этом не менялись; что работает, покажет clawsetup status.",
 	"error.aborted":   "Выход. Ничего не изменено.",
+	"error.left":      "Выход. Кроме сказанного выше, ничего не изменено.",
 	"error.disabled":  "«{0}» сейчас недоступно",
 
 	"state.ok":          "в порядке",

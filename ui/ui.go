@@ -61,6 +61,10 @@ type UI struct {
 	lines            *lineReader
 	// screen is the program that draws now, nil when none does.
 	screen atomic.Pointer[tea.Program]
+	// begun tells that something was changed before a Plan was applied, early what is to
+	// be said of it.
+	begun atomic.Bool
+	early []wizard.Note
 }
 
 // writer is a stream with the styles it can show.
@@ -170,7 +174,11 @@ func (u *UI) Error(err error) {
 		return
 	}
 	if errors.Is(err, ErrAborted) {
-		u.errors.printf("%s\n", u.T("error.aborted"))
+		id := "error.aborted"
+		if errors.As(err, new(leftError)) {
+			id = "error.left"
+		}
+		u.errors.printf("%s\n", u.T(id))
 		return
 	}
 	if errors.Is(err, ErrStopped) {
@@ -217,14 +225,28 @@ func (u *UI) wrongGiven(wrong []wizard.WrongGiven) {
 	u.errors.printf("  %s\n", u.T("error.unchanged"))
 }
 
-// Unchanged marks err as that of a run that had changed nothing yet, which Error says; a
-// nil err stays nil.
-func Unchanged(err error) error {
-	if err == nil {
+// Began is for wizard.Wizard: from now on nothing says that nothing was changed.
+func (u *UI) Began(notes []wizard.Note) {
+	u.early = append(u.early, notes...)
+	u.begun.Store(true)
+}
+
+// Unchanged marks err as that of a run that had changed nothing yet, which Error says,
+// unless Began was told otherwise; a nil err stays nil.
+func (u *UI) Unchanged(err error) error {
+	switch {
+	case err == nil:
 		return nil
+	case u.begun.Load():
+		return leftError{err}
 	}
 	return unchangedError{err}
 }
+
+// leftError is that of a run that had changed something before its Plan.
+type leftError struct{ error }
+
+func (e leftError) Unwrap() error { return e.error }
 
 type unchangedError struct{ error }
 
@@ -315,8 +337,8 @@ func (u *UI) Run(ctx context.Context, s wizard.Session, title string) (*wizard.P
 		run = u.runLines
 	}
 	plan, res, err := run(ctx, guard{b}, title)
-	if !b.begun.Load() && title != "up" { // which has tried the image before it asks
-		err = Unchanged(err)
+	if !b.begun.Load() {
+		err = u.Unchanged(err)
 	}
 	return plan, res, err
 }

@@ -97,7 +97,16 @@ func (w *Wizard) Recover(ctx context.Context) ([]Note, error) {
 	if err != nil {
 		return nil, err
 	}
-	return w.settle(ctx, l, v, snaps, intent)
+	notes, err := w.settle(ctx, l, v, snaps, intent)
+	w.begins(notes)
+	return notes, err
+}
+
+// begins tells Began, if there is one.
+func (w *Wizard) begins(notes []Note) {
+	if w.Began != nil {
+		w.Began(notes)
+	}
 }
 
 // anchored repeats what an earlier run could not do, or a crash kept from it.

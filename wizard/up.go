@@ -80,6 +80,7 @@ func (s *UpSession) Prepare(ctx context.Context, report func(Progress)) error {
 	}
 	report(Progress{ID: "engine", Args: []any{s.engine.Name + " " + s.engine.Version, s.engine.Endpoint.Address(), version}, State: Durable})
 	// Images come to it before the operator is asked anything.
+	s.w.begins(nil)
 	if err := s.w.recordUse(ctx, s.setup, s.engine); err != nil {
 		return err
 	}

@@ -123,6 +123,10 @@ type Wizard struct {
 	LockWait time.Duration
 	// Waiting is told who holds the lock while this process waits for it.
 	Waiting func(files.Holder)
+	// Began is told when this process changes something before a session applies its Plan,
+	// with what is to be said of it: what an earlier run left is settled, or an engine is
+	// given images to try.
+	Began func([]Note)
 	// keysDir is a folder that the operator named as the stack's in this run.
 	keysDir string
 	// namedConfig is the openclaw.json that the operator named in this run.

@@ -172,7 +172,7 @@ func (a *app) wizard(u *ui.UI) *wizard.Wizard {
 			return engine.ConnectTo(ctx, at, os.Getenv)
 		},
 		Gateway: sync.OnceValues(func() (engine.GatewayImage, error) { return a.gatewayImage(paths.Project()) }),
-		Waiting: func(h files.Holder) { u.Waiting(h) },
+		Waiting: func(h files.Holder) { u.Waiting(h) }, Began: u.Began,
 	}
 }
 

@@ -88,7 +88,7 @@ func (a *app) runInit(ctx context.Context, o *initOptions) error {
 	}
 	s, err := w.NewInit(ctx, given)
 	if err != nil {
-		return ui.Unchanged(err)
+		return u.Unchanged(err)
 	}
 	if err := a.drive(ctx, u, s, "init", o.json, o.dryRun); err != nil || o.dryRun {
 		return err

@@ -213,3 +213,20 @@ func (s *scratch) save() (restore func()) {
 		check(s.t, exec.Command("cp", "-a", kept+"/.", s.home).Run())
 	}
 }
+
+// TestRecoveryIsSaid: what an earlier run left is settled before anything is asked, and
+// then it is not said that nothing was changed.
+func TestRecoveryIsSaid(t *testing.T) {
+	s := newScratch(t, scriptKey)
+	if _, _, killed := s.run(scriptKey, "100", s.flags...); !killed {
+		t.Fatal("init was over before it was killed")
+	}
+	out, code, _ := s.run("", "", "init", "--yes")
+	if code != 2 || !strings.Contains(out, "was undone") || strings.Contains(out, "Nothing was changed") {
+		t.Errorf("exit %d\n%s", code, out)
+	}
+	out, code, _ = s.run("", "", "init", "--yes")
+	if code != 2 || strings.Contains(out, "was undone") || !strings.Contains(out, "Nothing was changed") {
+		t.Errorf("with nothing to settle: exit %d\n%s", code, out)
+	}
+}
