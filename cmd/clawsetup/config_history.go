@@ -77,7 +77,7 @@ func (a *app) historyList(u *ui.UI) *cobra.Command {
 
 func (a *app) runList(ctx context.Context, o *listOptions) error {
 	if o.limit < 0 {
-		return usageError{fmt.Errorf("--limit: %d is negative", o.limit)}
+		return wrongUsage("limit-negative", "--limit: %d is negative", o.limit)
 	}
 	u := a.ui(ui.Options{JSON: o.json})
 	w := a.wizard(u)
@@ -177,7 +177,7 @@ func (a *app) recordCommand(u *ui.UI, name string, print func(*ui.UI, *wizard.Hi
 func parseSeq(s string) (uint64, error) {
 	seq, err := strconv.ParseUint(s, 10, 64)
 	if err != nil || seq == 0 {
-		return 0, usageError{hint.Say(fmt.Errorf("%q is not the number of a record", s), "no-number", s)}
+		return 0, wrongUsage("no-number", "%q is not the number of a record", s)
 	}
 	return seq, nil
 }
@@ -315,7 +315,7 @@ func (a *app) historyExport(u *ui.UI) *cobra.Command {
 			case formatOCSF:
 				return h.Log().ExportOCSF(a.out)
 			default:
-				return usageError{fmt.Errorf("--format: neither %s nor %s", formatJSONL, formatOCSF)}
+				return wrongUsage("no-format", "--format: %q is neither %s nor %s", format, formatJSONL, formatOCSF)
 			}
 		},
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -57,10 +58,9 @@ func (a *app) doctorCommand(u *ui.UI) *cobra.Command {
 // one refuses flags that ask for different things.
 func (o *doctorOptions) one() error {
 	for names, given := range map[string][]bool{
-		"--json and --sarif":  {o.json, o.sarif},
-		"--json and --report": {o.json, o.report},
-		"--fix, --accept, --watch-unit, --no-watch-unit and --report": {o.fix, o.accept, o.watch, o.noWatch, o.report},
-		"--sarif and what changes something":                          {o.sarif, o.fix || o.accept || o.watch || o.noWatch || o.report},
+		"--json, --sarif":  {o.json, o.sarif},
+		"--json, --report": {o.json, o.report},
+		"--sarif, --fix, --accept, --watch-unit, --no-watch-unit, --report": {o.sarif, o.fix, o.accept, o.watch, o.noWatch, o.report},
 	} {
 		n := 0
 		for _, is := range given {
@@ -69,7 +69,7 @@ func (o *doctorOptions) one() error {
 			}
 		}
 		if n > 1 {
-			return usageError{fmt.Errorf("give one of %s", names)}
+			return wrongUsage("one-of", "give one of %s", names)
 		}
 	}
 	return nil
@@ -83,16 +83,20 @@ func (o *doctorOptions) selection() (doctor.Selection, doctor.Severity, error) {
 		return s, 0, err
 	}
 	if s.Least, err = doctor.ParseSeverity(o.severity); err != nil {
-		return s, 0, usageError{fmt.Errorf("--severity: %w", err)}
+		return s, 0, noSeverity("--severity", o.severity)
 	}
 	failOn, err := doctor.ParseSeverity(o.failOn)
 	if err != nil {
-		return s, 0, usageError{fmt.Errorf("--fail-on: %w", err)}
+		return s, 0, noSeverity("--fail-on", o.failOn)
 	}
 	if err := s.Check(); err != nil {
 		return s, 0, usageError{fmt.Errorf("--only, --skip: %w", err)}
 	}
 	return s, failOn, nil
+}
+
+func noSeverity(flag, given string) error {
+	return wrongUsage("no-severity", "%s: %q is no severity: one of %s", flag, given, strings.Join(doctor.Severities(), ", "))
 }
 
 // fails tells whether the exit code is 3: a finding reaches --fail-on, or, when that was
@@ -112,16 +116,10 @@ func (a *app) runDoctor(ctx context.Context, o *doctorOptions) error {
 	switch {
 	case o.watch, o.noWatch:
 		session, err := w.NewWatch(ctx, o.watch, o.dryRun)
-		if err != nil {
-			return err
-		}
-		return a.drive(ctx, u, session, "doctor", o.json, o.dryRun)
+		return a.driveDoctor(ctx, u, session, err, o.json, o.dryRun)
 	case o.accept:
 		session, err := w.NewAccept(ctx, o.dryRun)
-		if err != nil {
-			return err
-		}
-		return a.drive(ctx, u, session, "doctor", o.json, o.dryRun)
+		return a.driveDoctor(ctx, u, session, err, o.json, o.dryRun)
 	case o.fix:
 		return a.runFix(ctx, u, w, o, s, failOn)
 	case o.report:
@@ -138,6 +136,14 @@ func (a *app) runDoctor(ctx context.Context, o *doctorOptions) error {
 		return errFindings
 	}
 	return nil
+}
+
+// driveDoctor leads through a session of doctor's that began with err.
+func (a *app) driveDoctor(ctx context.Context, u *ui.UI, s wizard.Session, err error, asJSON, dryRun bool) error {
+	if err != nil {
+		return err
+	}
+	return a.drive(ctx, u, s, "doctor", asJSON, dryRun)
 }
 
 // showReport prints ours at once; OpenClaw takes some seconds to start.
@@ -216,7 +222,7 @@ func (a *app) doctorExplain(u *ui.UI) *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			check, ok := doctor.Find(args[0])
 			if !ok {
-				return usageError{fmt.Errorf("%q is no check; clawsetup doctor --all lists them", args[0])}
+				return wrongUsage("no-check", "%q is no check; clawsetup doctor --all lists them", args[0])
 			}
 			if asJSON {
 				return a.printJSON(explained(check))
@@ -278,10 +284,7 @@ func (a *app) doctorWaive(u *ui.UI) *cobra.Command {
 			u := a.ui(ui.Options{JSON: o.json, Yes: o.yes, DryRun: o.dryRun})
 			waiver := doctor.Waiver{Check: args[0], Where: o.where, Reason: o.reason, Expires: o.expires}
 			s, err := a.wizard(u).NewWaiver(c.Context(), waiver, o.remove, o.dryRun)
-			if err != nil {
-				return err
-			}
-			return a.drive(c.Context(), u, s, "doctor", o.json, o.dryRun)
+			return a.driveDoctor(c.Context(), u, s, err, o.json, o.dryRun)
 		},
 	}
 	f := c.Flags()

@@ -98,14 +98,31 @@ func writeFlagUsages(b *strings.Builder, u *ui.UI, heading string, flags *pflag.
 func wrongFlag(err error) error {
 	var unknown *pflag.NotExistError
 	var bare *pflag.ValueRequiredError
+	var invalid *pflag.InvalidValueError
 	switch {
 	case errors.As(err, &unknown):
-		return hint.Say(err, "no-such-flag", strings.TrimPrefix(err.Error(), "unknown flag: "))
+		return hint.Say(err, "no-such-flag", flagName(unknown.GetSpecifiedName(), unknown.GetSpecifiedShortnames()))
 	case errors.As(err, &bare):
-		return hint.Say(err, "flag-needs-value", "--"+bare.GetSpecifiedName())
+		return hint.Say(err, "flag-needs-value", flagName(bare.GetSpecifiedName(), bare.GetSpecifiedShortnames()))
+	case errors.As(err, &invalid):
+		return hint.Say(err, "flag-invalid", "--"+invalid.GetFlag().Name, invalid.GetValue())
 	default:
 		return err
 	}
+}
+
+// wrongUsage is a usage error with the words said.<id> in the catalogue; format says the
+// same in English.
+func wrongUsage(id, format string, args ...any) error {
+	return usageError{hint.Say(fmt.Errorf(format, args...), id, args...)}
+}
+
+// flagName is a flag as it was given; shorthands are those among which it stood.
+func flagName(name, shorthands string) string {
+	if shorthands != "" {
+		return "-" + name
+	}
+	return "--" + name
 }
 
 func noCommand(c *cobra.Command, name string) error {
@@ -124,7 +141,8 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 		case none:
 			err = hint.Say(fmt.Errorf("%s takes no arguments: %q", c.CommandPath(), args[0]), "no-arguments", c.CommandPath(), args[0])
 		case len(args) != 1:
-			err = hint.Say(fmt.Errorf("one argument is needed: %s", c.UseLine()), "one-argument", c.UseLine())
+			use := strings.TrimSuffix(c.UseLine(), " [flags]")
+			err = hint.Say(fmt.Errorf("one argument is needed: %s", use), "one-argument", use)
 		}
 		return usageError{err}
 	}

@@ -78,7 +78,7 @@ func completeInit(c *cobra.Command) {
 
 func (a *app) runInit(ctx context.Context, o *initOptions) error {
 	if o.dryRun && o.up {
-		return usageError{errors.New("--up: a dry run starts nothing")}
+		return wrongUsage("dry-run-up", "--up: a dry run starts nothing")
 	}
 	u := a.ui(ui.Options{Yes: o.yes, DryRun: o.dryRun, JSON: o.json})
 	w := a.wizard(u)
@@ -191,7 +191,7 @@ func (k *keyOptions) bind(c *cobra.Command, u *ui.UI) {
 func (k *keyOptions) read(a *app, u *ui.UI) (secrets.Secret, error) {
 	switch {
 	case k.stdin && k.file != "":
-		return secrets.Secret{}, usageError{errors.New("--key-stdin and --key-file exclude each other")}
+		return secrets.Secret{}, wrongUsage("one-of", "give one of %s", "--key-stdin, --key-file")
 	case k.stdin:
 		key, err := secrets.ReadAPIKey(a.in)
 		if err != nil {
@@ -200,6 +200,9 @@ func (k *keyOptions) read(a *app, u *ui.UI) (secrets.Secret, error) {
 		return key, nil
 	case k.file != "":
 		key, warnings, err := secrets.ReadAPIKeyFile(k.file)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = wizard.NoSuchFile(k.file)
+		}
 		if err != nil {
 			return key, wrongGiven("--key-file", err)
 		}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 
 	"github.com/spf13/cobra"
 
@@ -36,7 +35,7 @@ func (a *app) runRotateKey(ctx context.Context, o *rotateOptions) error {
 		o.apiKey, o.token = true, true
 	}
 	if !o.apiKey && o.key != (keyOptions{}) {
-		return usageError{errors.New("--token alone takes no key: leave --key-stdin, --key-file and --key-label out, or add --api-key")}
+		return wrongUsage("token-alone", "--token alone takes no key: leave --key-stdin, --key-file and --key-label out, or add --api-key")
 	}
 	u := a.ui(ui.Options{Yes: o.yes, JSON: o.json})
 	key, err := o.key.read(a, u)

@@ -52,7 +52,7 @@ func (o *purgeOptions) given(c *cobra.Command) (wizard.PurgeOptions, error) {
 		}
 	}
 	if chosen != 1 {
-		return out, usageError{errors.New("give exactly one of --older-than, --session and --all")}
+		return out, wrongUsage("one-of", "give one of %s", "--older-than, --session, --all")
 	}
 	if c.Flags().Changed("older-than") {
 		age, err := wizard.ParseAge(o.olderThan)
@@ -62,7 +62,7 @@ func (o *purgeOptions) given(c *cobra.Command) (wizard.PurgeOptions, error) {
 		out.OlderThan = age
 	}
 	if id := o.session; c.Flags().Changed("session") && (id == "" || filepath.Base(id) != id || !filepath.IsLocal(id)) {
-		return out, usageError{fmt.Errorf("--session: %q is not the id of a session", id)}
+		return out, wrongUsage("no-session-id", "--session: %q is not the id of a session", id)
 	}
 	return out, nil
 }

@@ -37,7 +37,7 @@ func (a *app) upCommand(u *ui.UI) *cobra.Command {
 // runs and proves the stack.
 func (a *app) runUp(ctx context.Context, o *upOptions) (err error) {
 	if o.wait <= 0 {
-		return usageError{errors.New("--wait: must be longer than nothing")}
+		return wrongUsage("wait-short", "--wait: must be longer than nothing")
 	}
 	u := a.ui(ui.Options{Yes: o.yes, JSON: o.json})
 	s, err := a.wizard(u).NewUp(ctx, wizard.UpOptions{
