@@ -42,6 +42,7 @@ type github struct {
 	cask     []byte // of the tap
 	pushed   int    // how often the tap was changed
 	refuse   string // the name of an asset that cannot be uploaded
+	down     bool   // the list of releases cannot be had
 	problems []string
 }
 
@@ -110,6 +111,9 @@ func (g *github) guarded(token string, answer func(*http.Request) (int, any)) ht
 }
 
 func (g *github) list(r *http.Request) (int, any) {
+	if g.down {
+		return refusal(http.StatusForbidden, "Forbidden")
+	}
 	if r.FormValue("page") != "1" {
 		return http.StatusOK, []*ghRelease{}
 	}
@@ -348,6 +352,11 @@ func TestReleaseUpload(t *testing.T) {
 	g.releases = []*ghRelease{{ID: 90, TagName: "v0.0.0", Assets: []ghAsset{}}, {ID: 91, TagName: tag, Draft: true, Assets: []ghAsset{}}}
 	p := newReleaser(t, r, g, tag, "")
 	p.must("sign")
+	g.down = true
+	if out, err := p.run("draft"); err == nil || len(g.releases) != 2 {
+		t.Fatalf("without knowing what is there: %d releases, %s", len(g.releases), out)
+	}
+	g.down = false
 	g.refuse = "checksums.txt"
 	if out, err := p.run("draft"); err == nil {
 		t.Fatalf("without the checksums: %s", out)
@@ -430,6 +439,18 @@ func TestReleasePushedImage(t *testing.T) {
 	}
 	tag, object := theTag(t, r)
 	p := newReleaser(t, r, newGitHub(t, object), tag, registry)
+	p.must("image")
+	check(t, os.Remove(p.output))
+	// The tag is there already, of an earlier try: what cannot be pushed now is not signed.
+	broken := t.TempDir()
+	check(t, os.WriteFile(filepath.Join(broken, "crane"), []byte("#!/bin/sh\ncase $* in 'append '*arm64*) exit 1;; esac\nPATH=$TOOLS exec crane \"$@\"\n"), 0o755))
+	tools := os.Getenv("RELEASE_TOOLS")
+	if out, err := p.run("image", "RELEASE_TOOLS="+broken+":"+tools, "TOOLS="+tools+":"+os.Getenv("PATH")); err == nil {
+		t.Fatalf("an image without a platform was signed: %s", out)
+	}
+	if b, err := os.ReadFile(p.output); err == nil && len(b) > 0 {
+		t.Fatalf("for the next steps, of an image that was not pushed: %s", b)
+	}
 	p.must("image")
 	output, err := os.ReadFile(p.output)
 	check(t, err)
