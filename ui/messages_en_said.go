@@ -1,7 +1,7 @@
 package ui
 
 // saidEnglish are the words for errors that operators meet often, under said.<id>.
-var saidEnglish = map[string]string{
+var saidEnglish = map[string]string{ //nolint:gosec // G101: words about secrets, not secrets
 	// Errors that operators meet often, and what is being done before them.
 	"said.no-such-option":    "“{0}” is none of the choices: {1}",
 	"said.no-models-to-keep": "there are no models to keep yet",

@@ -1,7 +1,7 @@
 package ui
 
 // saidRussian are the words for errors that operators meet often, under said.<id>.
-var saidRussian = map[string]string{
+var saidRussian = map[string]string{ //nolint:gosec // G101: words about secrets, not secrets
 	// Errors that operators meet often, and what is being done before them.
 	"said.no-such-option":    "«{0}» — нет такого варианта, есть: {1}",
 	"said.no-models-to-keep": "пока нет моделей, которые можно оставить",
