@@ -24,21 +24,41 @@ type touched struct {
 	// theirs is true when what was there before the first change is nobody's work but the
 	// operator's: it is his to edit and to remove once it is given back.
 	theirs bool
+	// closed is true when doctor --fix did no more to a file of the operator's than to close
+	// it to others: it never was a part of the set-up.
+	closed bool
 	// dropped is the record of an earlier first change, when the operator removed the file
 	// after it: what was there before that one is not put back. 0 for none.
 	dropped uint64
 }
 
-// givenBack tells whether the last change made the file the operator's again. What he did
-// with it since is none of our business.
+// givenBack tells whether the file is the operator's: the last change made it his again, or
+// it always was. What he did with it since is none of our business. One of ours that happens
+// to be what he had is ours all the same.
 func (t touched) givenBack() bool {
-	return t.theirs && (t.event == journal.SetupRemoved || same(t.last.After, t.last.SnapshotAfter, t.first.Before, t.first.SnapshotBefore))
+	switch {
+	case !t.theirs:
+		return false
+	case t.event == journal.ConfigRolledBack:
+		return t.closed || t.last.ModeAfter == t.first.ModeBefore && same(t.last.After, t.last.SnapshotAfter, t.first.Before, t.first.SnapshotBefore)
+	default:
+		return t.closed || t.event == journal.SetupRemoved
+	}
 }
 
 // anew tells whether f, which follows the last change, has nothing to do with what was
 // there before the first one: that was given back, or the operator removed the file.
-func (t touched) anew(f journal.FileChange) bool {
+func (t touched) anew(event journal.Event, f journal.FileChange) bool {
+	if t.closed && closes(event, f) {
+		return false
+	}
 	return t.givenBack() || t.theirs && t.last.After != "" && f.Before == ""
+}
+
+// closes tells whether f is no more than doctor --fix closing a file to others, or a rollback
+// taking that back.
+func closes(event journal.Event, f journal.FileChange) bool {
+	return (event == journal.DriftRepaired || event == journal.ConfigRolledBack) && f.Before != "" && f.Before == f.After
 }
 
 // same tells whether two sides of changes have one content. Their digests may be of two
@@ -123,8 +143,8 @@ func touchedSince(records []journal.Record, at journal.Record) []touched {
 				index[f.Path] = i
 				out = append(out, touched{})
 			}
-			if !known || out[i].anew(f) {
-				out[i] = touched{first: f, seq: r.Seq, shared: common[f.Path], theirs: !ours[f.Path], last: before(f), dropped: out[i].drops()}
+			if !known || out[i].anew(r.Event, f) {
+				out[i] = touched{first: f, seq: r.Seq, shared: common[f.Path], theirs: !ours[f.Path], closed: !ours[f.Path], last: before(f), dropped: out[i].drops()}
 				was, there := left[f.Path]
 				found := f.ModeBefore == was.ModeAfter && same(f.Before, f.SnapshotBefore, was.After, was.SnapshotAfter)
 				if there && !found && !known && ours[f.Path] && filepath.Base(f.Path) != ignoreName {
@@ -132,7 +152,7 @@ func touchedSince(records []journal.Record, at journal.Record) []touched {
 				}
 			}
 			out[i].edited = out[i].edited || !same(f.Before, f.SnapshotBefore, out[i].last.After, out[i].last.SnapshotAfter)
-			out[i].last, out[i].event = f, r.Event
+			out[i].last, out[i].event, out[i].closed = f, r.Event, out[i].closed && closes(r.Event, f)
 			for _, k := range r.Keys {
 				if k.File == f.Path {
 					out[i].keys = append(out[i].keys, k)
@@ -187,7 +207,10 @@ func sharedPaths(records []journal.Record) map[string]bool {
 // otherwise only our settings do, and the operator's edits stay. A file of his own that
 // was given back already stays as it is, and one that he removed stays gone. c says why.
 func (p *planner) restore(t touched, c Change) error {
-	if t.givenBack() {
+	switch {
+	case t.closed:
+		return p.reopen(t, c)
+	case t.givenBack():
 		return nil
 	}
 	path := t.first.Path
@@ -239,6 +262,20 @@ func (p *planner) restore(t touched, c Change) error {
 		p.plan.Notes = append(p.plan.Notes, Note{ID: "setup-drift", State: Attention, Args: []any{path}})
 	}
 	return p.file(path, data, c)
+}
+
+// reopen plans that a file of the operator's has the mode that it had before doctor --fix
+// closed it, unless he gave it another since. What is in it is his.
+func (p *planner) reopen(t touched, c Change) error {
+	now, err := p.w.Disk.Read(t.first.Path, largestFile)
+	if err != nil || !now.Exists || modeText(now.Mode) != t.last.ModeAfter {
+		return err
+	}
+	if c.mode, err = parseMode(t.first.ModeBefore); err != nil {
+		return err
+	}
+	c.restored, c.Sensitive = true, true
+	return p.file(t.first.Path, notNil(now.Data), c)
 }
 
 // notPutBack says that the file which the change of record seq found does not come back,

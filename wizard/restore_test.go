@@ -4,10 +4,12 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/clawsetup/clawsetup/wizard"
+	"github.com/clawsetup/clawsetup/wizard/doctor"
 )
 
 // write makes a file of the operator's own.
@@ -228,6 +230,81 @@ func TestGitIgnoreStaysTheirs(t *testing.T) {
 		}
 		if _, err := os.Lstat(h.path("config")); c.before == "" && c.want == "gone" && err == nil {
 			t.Errorf("%s: the folder is left; %s", name, sprint(r.Notes))
+		}
+	}
+}
+
+// TestModeAloneGivesNothingBack: a file whose content is what the operator had, and of which
+// init changed the mode, is ours: doctor and init tell when somebody edits it.
+func TestModeAloneGivesNothingBack(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no modes")
+	}
+	first := newHost(t)
+	first.mustInit(nil)
+	h := newHost(t)
+	h.write("config/clawsetup/seccomp.json", first.content("config/clawsetup/seccomp.json"))
+	must(t, os.Chmod(h.path("config/clawsetup/seccomp.json"), 0o644))
+	h.mustInit(nil)
+	h.write("config/clawsetup/seccomp.json", `{"defaultAction":"SCMP_ACT_ALLOW"}`)
+	r, err := h.Examine(t.Context(), doctor.Selection{Only: []string{"files-drift"}})
+	must(t, err)
+	if got := r.Results[0]; got.Outcome != doctor.Found || len(got.Findings) != 1 || got.Findings[0].Where.Path != h.path("config/clawsetup/seccomp.json") {
+		t.Errorf("doctor: %v %v", got.Outcome, got.Findings)
+	}
+	s, err := h.NewInit(t.Context(), h.given(nil))
+	must(t, err)
+	if got := sprint(s.Preflight(t.Context())); !strings.Contains(got, "setup-drift") {
+		t.Errorf("init: %s", got)
+	}
+}
+
+// TestClosedIsTheirs: a file of the operator's that doctor --fix closed stays his: what he
+// writes into it is no drift, and init and an uninstall leave it closed. A rollback takes the
+// mode back, and that alone.
+func TestClosedIsTheirs(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no modes")
+	}
+	for _, back := range []bool{false, true} {
+		h := newHost(t)
+		_, first := h.mustInit(nil)
+		path := h.path(".claude/settings.json")
+		h.write(".claude/settings.json", "{}\n")
+		must(t, os.Chmod(path, 0o664))
+		report, err := h.Examine(t.Context(), doctor.Selection{})
+		must(t, err)
+		fix, err := h.NewFix(t.Context(), report, false)
+		must(t, err)
+		_, _, err = finish(t, fix)
+		must(t, err)
+		h.write(".claude/settings.json", "{ }\n")
+		mode := func() os.FileMode {
+			st, err := os.Stat(path)
+			must(t, err)
+			return st.Mode().Perm()
+		}
+		if p, _ := h.mustInit(nil); !p.Empty() || mode() != 0o600 {
+			t.Errorf("init: %v, mode %v", p.Changes, mode())
+		}
+		r, err := h.Examine(t.Context(), doctor.Selection{Only: []string{"files-drift"}})
+		must(t, err)
+		if r.Results[0].Outcome == doctor.Found {
+			t.Errorf("doctor: %v", r.Results[0].Findings)
+		}
+		want := os.FileMode(0o600)
+		if back {
+			want = 0o664
+			if p, _ := h.rollback(first.Records[len(first.Records)-1]); len(p.Changes) != 1 || mode() != want {
+				t.Errorf("rollback: %v, mode %v", p.Changes, mode())
+			}
+			if p, _ := h.mustInit(nil); !p.Empty() {
+				t.Errorf("init after it: %v", p.Changes)
+			}
+		}
+		h.uninstall(wizard.UninstallOptions{})
+		if got := h.content(".claude/settings.json"); got != "{ }\n" || mode() != want || h.content(".claude/settings.json.kept") != "gone" {
+			t.Errorf("at the end: %q, mode %v", got, mode())
 		}
 	}
 }
