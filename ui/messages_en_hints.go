@@ -103,7 +103,7 @@ var hintsEnglish = map[string]string{ //nolint:gosec // G101: words about secret
 	"hint.journal-key-unreachable": "The keys of the journal are in the {0} store: unlock it and run again.",
 	"hint.journal-missing":         "{0} was deleted or moved. Restore it from a backup; its anchor proves what it held.",
 	"hint.journal-unvouched":       "Nothing else names {1}: not setup.yaml, not the keyring, and not the secrets in use. If somebody replaced {0}, keep it as evidence. If that folder is yours, say so: clawsetup init --dir {1}, or CLAWSETUP_JOURNAL_KEYS={1} before any command.",
-	"hint.recover-foreign":         "{0} lies outside of what clawsetup manages, and no earlier record names it: nothing was touched. A journal that asks for this was not written by clawsetup: run clawsetup config-history verify. To begin anew, move the folder of the journal away and run clawsetup init --new-journal.",
+	"hint.recover-foreign":         "{0} lies outside of what clawsetup manages, and no earlier record names it: nothing was touched. If it is your openclaw.json, say so: clawsetup init --openclaw-config {0}. Else the journal that asks for this was not written by clawsetup: run clawsetup config-history verify. To begin anew, move the folder of the journal away and run clawsetup init --new-journal.",
 	"hint.waiver-barred":           "Nothing was written to {0}. A finding of files-drift can be accepted for one file, by --where and its whole path; what is wrong with the journal cannot.",
 	"hint.journal-newer":           "{0} was written by a newer clawsetup: use that one.",
 	"hint.journal-tampered":        "Keep {0} as evidence and compare it with a backup. clawsetup writes nothing to it until it is whole.",

@@ -6,6 +6,7 @@ var saidEnglish = map[string]string{ //nolint:gosec // G101: words about secrets
 	"said.no-such-option":    "“{0}” is none of the choices: {1}",
 	"said.no-models-to-keep": "there are no models to keep yet",
 	"said.no-such-file":      "there is no file {0}",
+	"said.no-config-name":    "the name of a configuration of OpenClaw ends in .json or .json5, that of {0} does not",
 	"said.no-such-part":      "“{0}” is no part of the hardening: all, none, or some of {1}",
 	"said.bad-port":          "“{0}” is no port: give a number from 1 to 65535",
 	"said.bad-days":          "“{0}” is no number of days from 0 to {1}",

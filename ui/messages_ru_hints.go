@@ -103,7 +103,7 @@ var hintsRussian = map[string]string{ //nolint:gosec // G101: words about secret
 	"hint.journal-key-unreachable": "Ключи журнала лежат в хранилище {0}: разблокируйте его и запустите снова.",
 	"hint.journal-missing":         "{0} удалён или перемещён. Восстановите его из резервной копии; якорь доказывает, что в нём было.",
 	"hint.journal-unvouched":       "Больше никто не называет {1}: ни setup.yaml, ни хранилище ключей, ни действующие секреты. Если {0} кто-то подменил, сохраните его как улику. Если эта папка ваша, скажите об этом: clawsetup init --dir {1} или CLAWSETUP_JOURNAL_KEYS={1} перед любой командой.",
-	"hint.recover-foreign":         "{0} не относится к тому, чем управляет clawsetup, и ни одна прежняя запись его не называет: ничего не тронуто. Журнал, который этого требует, писала не clawsetup: запустите clawsetup config-history verify. Чтобы начать заново, уберите папку журнала и запустите clawsetup init --new-journal.",
+	"hint.recover-foreign":         "{0} не относится к тому, чем управляет clawsetup, и ни одна прежняя запись его не называет: ничего не тронуто. Если это ваш openclaw.json, скажите об этом: clawsetup init --openclaw-config {0}. Иначе журнал, который этого требует, писала не clawsetup: запустите clawsetup config-history verify. Чтобы начать заново, уберите папку журнала и запустите clawsetup init --new-journal.",
 	"hint.waiver-barred":           "В {0} ничего не записано. Находку files-drift можно принять для одного файла: --where и полный путь; неполадки журнала принять нельзя.",
 	"hint.journal-newer":           "{0} записан более новой clawsetup: используйте её.",
 	"hint.journal-tampered":        "Сохраните {0} как улику и сравните с резервной копией. Пока он не цел, clawsetup в него не пишет.",

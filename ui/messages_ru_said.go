@@ -6,6 +6,7 @@ var saidRussian = map[string]string{ //nolint:gosec // G101: words about secrets
 	"said.no-such-option":    "«{0}» — нет такого варианта, есть: {1}",
 	"said.no-models-to-keep": "пока нет моделей, которые можно оставить",
 	"said.no-such-file":      "файла {0} нет",
+	"said.no-config-name":    "имя файла настроек OpenClaw кончается на .json или .json5, а {0} — нет",
 	"said.no-such-part":      "«{0}» — нет такой части защиты: all, none или некоторые из {1}",
 	"said.bad-port":          "«{0}» — не порт: нужно число от 1 до 65535",
 	"said.bad-days":          "«{0}» — не число дней от 0 до {1}",

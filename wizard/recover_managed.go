@@ -70,13 +70,12 @@ func (w *Wizard) managedBy(l *journal.Log, v *vault, snaps *journal.Snapshots, i
 		}
 		m.files = append(m.files, list...)
 	}
-	if path, err := openclaw.ConfigPath(w.Getenv); err == nil {
+	present := w.readableSetup()
+	for _, path := range append(w.knownConfigs(present), w.namedConfig) {
 		m.agent(path)
 	}
-	m.agent(w.namedConfig)
-	if s := w.readableSetup(); s != nil {
-		m.stack(s.StackDir(w.Paths))
-		m.agent(s.OpenClaw.Config)
+	if present != nil {
+		m.stack(present.StackDir(w.Paths))
 	}
 	for _, c := range intent.Files {
 		if c.Path == w.Paths.SetupFile() {
@@ -94,6 +93,26 @@ func (m *managed) stack(dir string) {
 	}
 }
 
+// knownConfigs are the openclaw.json that this host names: OpenClaw's own variables, and the
+// present set-up if there is one.
+func (w *Wizard) knownConfigs(present *Setup) []string {
+	var out []string
+	if path, err := openclaw.ConfigPath(w.Getenv); err == nil {
+		out = append(out, path)
+	}
+	if present != nil {
+		out = append(out, present.OpenClaw.Config)
+	}
+	return out
+}
+
+// isConfigName tells whether path may be an openclaw.json that nothing names but a new set-up.
+// What init takes on its word, a recovery takes on that of the intent: the one must not write
+// what the other refuses to settle.
+func isConfigName(path string) bool {
+	return slices.Contains([]string{".json", ".json5", ".jsonc"}, strings.ToLower(filepath.Ext(path)))
+}
+
 // agent takes in an openclaw.json and our folder beside it.
 func (m *managed) agent(config string) {
 	if config != "" {
@@ -101,8 +120,8 @@ func (m *managed) agent(config string) {
 	}
 }
 
-// intended takes in the set-ups that the intent itself has, before and after: only under names
-// that are nobody else's, since the intent is what is being judged.
+// intended takes in the set-ups that the intent itself has, before and after: no more than what
+// init would, since the intent is what is being judged.
 func (m *managed) intended(w *Wizard, snaps *journal.Snapshots, c journal.FileChange) {
 	for _, id := range []string{c.SnapshotBefore, c.SnapshotAfter} {
 		b, err := snaps.Get(id)
@@ -114,8 +133,7 @@ func (m *managed) intended(w *Wizard, snaps *journal.Snapshots, c journal.FileCh
 			continue
 		}
 		m.stack(s.StackDir(w.Paths))
-		name := filepath.Base(s.OpenClaw.Config)
-		if strings.HasPrefix(name, "openclaw") && strings.HasPrefix(filepath.Ext(name), ".json") {
+		if isConfigName(s.OpenClaw.Config) {
 			m.agent(s.OpenClaw.Config)
 		}
 	}

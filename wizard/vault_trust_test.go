@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/clawsetup/clawsetup/secrets"
@@ -314,4 +315,79 @@ func TestRecoveryStaysHome(t *testing.T) {
 	if b, _ := os.ReadFile(env); string(b) != "A=b\n" {
 		t.Errorf("%s: %q", env, b)
 	}
+}
+
+// initInto runs init with g on a disk that is full n operations after setup.yaml is begun; it
+// tells whether the run failed.
+func (h *host) initInto(g wizard.Given, n int) bool {
+	h.t.Helper()
+	armed := false
+	h.Wizard = h.wizard(&files.Disk{Before: func(op files.Op) error {
+		armed = armed || strings.Contains(op.Path, "setup.yaml")
+		if armed {
+			n--
+		}
+		if n < 0 {
+			return syscall.ENOSPC
+		}
+		return nil
+	}})
+	_, err := h.run(g)
+	h.Wizard = h.wizard(&files.Disk{})
+	return err != nil
+}
+
+// TestRecoveryOfAnyConfigName: a run that init took is one that a recovery settles, however
+// the openclaw.json is called and whoever named it.
+func TestRecoveryOfAnyConfigName(t *testing.T) {
+	ways := map[string]func(h *host, config string) wizard.Given{
+		"first": func(h *host, config string) wizard.Given {
+			return h.given(map[string]string{"openclaw-config": config})
+		},
+		"moved": func(h *host, config string) wizard.Given {
+			h.mustInit(nil)
+			return h.given(map[string]string{"openclaw-config": config})
+		},
+		"--config": func(h *host, config string) wizard.Given {
+			h.mustInit(nil)
+			setup, err := h.ReadSetup(h.Paths.SetupFile())
+			must(t, err)
+			setup.OpenClaw.Config = config
+			g := h.given(map[string]string{"openclaw-config": ""})
+			g.Base = setup
+			return g
+		},
+	}
+	for way, given := range ways {
+		for _, name := range []string{"openclaw/gateway.json", "openclaw/Agent.JSON5"} {
+			for _, n := range []int{0, 3, 6} {
+				h := newHost(t)
+				config := h.path(name)
+				if !h.initInto(given(h, config), n) {
+					t.Fatalf("%s, %s, %d: it was not interrupted", way, name, n)
+				}
+				if notes, err := h.Recover(t.Context()); err != nil || !strings.Contains(sprint(notes), "journal-recovered") {
+					t.Errorf("%s, %s, %d: %v %v", way, name, n, notes, err)
+				}
+			}
+		}
+	}
+}
+
+// TestConfigNames: init takes no openclaw.json that a recovery would not believe in, but the
+// one that OpenClaw's own variable names.
+func TestConfigNames(t *testing.T) {
+	h := newHost(t)
+	if _, _, err := h.init(map[string]string{"openclaw-config": h.path("openclaw/gateway.conf")}); !errors.Is(err, wizard.ErrBadValue) {
+		t.Errorf("gateway.conf: %v", err)
+	}
+	if _, err := os.Lstat(h.Paths.State); err == nil {
+		t.Error("the journal was begun")
+	}
+	h.Getenv = func(name string) string {
+		return map[string]string{"OPENCLAW_CONFIG_PATH": h.path("openclaw/gateway.conf")}[name]
+	}
+	h.mustInit(map[string]string{"openclaw-config": h.path("openclaw/gateway.conf")})
+	h.Getenv = func(string) string { return "" }
+	h.mustInit(map[string]string{"openclaw-config": h.path("openclaw/gateway.conf"), "port": freePort(t)})
 }
