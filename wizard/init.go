@@ -106,14 +106,10 @@ func (w *Wizard) NewInit(ctx context.Context, given Given) (*InitSession, error)
 }
 
 // named remembers what the operator says of where things are: before it is asked for, a
-// recovery may need his word.
+// recovery may need his word. A file of --config, which may be another host's, is not that.
 func (w *Wizard) named(given Given) {
 	// A path that cannot be one is for its question to refuse.
-	dir := given.Values["dir"]
-	if dir == "" && given.Base != nil {
-		dir = given.Base.Dir
-	}
-	if dir != "" {
+	if dir := given.Values["dir"]; dir != "" {
 		w.keysDir, _ = w.absolute(dir)
 	}
 	if path := given.Values["openclaw-config"]; path != "" {

@@ -391,3 +391,20 @@ func TestConfigNames(t *testing.T) {
 	h.Getenv = func(string) string { return "" }
 	h.mustInit(map[string]string{"openclaw-config": h.path("openclaw/gateway.conf"), "port": freePort(t)})
 }
+
+// TestConfigFileVouchesForNoKeys: a file of --config, which may be another host's, does not say
+// where the journal's keys are.
+func TestConfigFileVouchesForNoKeys(t *testing.T) {
+	h := newHost(t)
+	h.mustInit(nil)
+	setup, err := h.ReadSetup(h.Paths.SetupFile())
+	must(t, err)
+	victim := h.path("config/clawsetup/.env")
+	h.forge(h.path("evil")).intend(h, victim, "EVIL=1\n")
+	setup.Dir = h.path("evil")
+	g := h.keep(nil)
+	g.Base = setup
+	if _, err := h.run(g); !errors.Is(err, wizard.ErrUnvouched) || strings.Contains(h.content("config/clawsetup/.env"), "EVIL") {
+		t.Errorf("%v; %q", err, h.content("config/clawsetup/.env"))
+	}
+}
