@@ -116,12 +116,16 @@ func (w *Wizard) NewUninstall(ctx context.Context, opts UninstallOptions) (*Unin
 	return s, s.read(ctx)
 }
 
-// unknown adds what can be done when the journal cannot be believed; another fault keeps
-// its own remedy.
+// unknown says that the journal cannot be believed, or does not know enough.
 func unknown(err error) error {
-	err = fmt.Errorf("what is to be taken back is not known: %w", err)
+	return remedied(fmt.Errorf("what is to be taken back is not known: %w", err))
+}
+
+// remedied adds what can be done when what the journal kept is lost; another fault keeps its
+// own remedy.
+func remedied(err error) error {
 	_, known := hint.Of(err)
-	for _, lost := range []error{journal.ErrTampered, journal.ErrJournalMissing, journal.ErrSnapshotMissing, journal.ErrSnapshotCorrupt, ErrNoRecord, secrets.ErrNotFound} {
+	for _, lost := range []error{journal.ErrTampered, journal.ErrJournalMissing, journal.ErrSnapshotMissing, journal.ErrSnapshotCorrupt, secrets.ErrNotFound} {
 		known = known && !errors.Is(err, lost)
 	}
 	if known {

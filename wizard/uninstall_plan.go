@@ -43,7 +43,7 @@ func (s *UninstallSession) Plan(ctx context.Context) (*Plan, error) {
 	}
 	for _, t := range slices.Concat(p.past, s.known.ignored(p)) {
 		if err := s.takeBack(p, t); err != nil {
-			return nil, fmt.Errorf("nothing was changed: taking back %s: %w", t.first.Path, err)
+			return nil, remedied(fmt.Errorf("nothing was changed: taking back %s: %w", t.first.Path, err))
 		}
 	}
 	for _, at := range s.known.stores {
