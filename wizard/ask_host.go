@@ -137,8 +137,10 @@ func buildClaude(ctx context.Context, s *InitSession, q *Question) error {
 }
 
 func acceptClaude(ctx context.Context, s *InitSession, a Answer) error {
-	if err := formClaude(s, a.Value); err != nil {
-		return err
+	if a.Value != "" { // else it is looked for, and was not found when this was asked
+		if err := formClaude(s, a.Value); err != nil {
+			return err
+		}
 	}
 	cli, err := s.w.Programs.Claude(ctx, a.Value)
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/clawsetup/clawsetup/wizard"
+	"github.com/clawsetup/clawsetup/wizard/claude"
+	"github.com/clawsetup/clawsetup/wizard/hint"
 )
 
 // TestCheckGiven: every answer by flag is looked at before anything else, in the order of the
@@ -69,5 +71,32 @@ func TestDryRunSkipsTheKey(t *testing.T) {
 	must(t, err)
 	if len(with.Skipped()) != 0 || !slices.Equal(without.Skipped(), []wizard.Step{wizard.StepKey}) {
 		t.Errorf("%v, %v", with.Skipped(), without.Skipped())
+	}
+}
+
+// TestClaudeNowhere: the question for Claude Code that is answered with nothing says that there
+// is none, not that a file without a name is missing.
+func TestClaudeNowhere(t *testing.T) {
+	h := newHost(t)
+	t.Setenv("PATH", t.TempDir())
+	g := h.given(map[string]string{"claude": ""})
+	g.CanAsk = true
+	s, err := h.NewInit(t.Context(), g)
+	must(t, err)
+	for {
+		q, err := s.Next(t.Context())
+		must(t, err)
+		if q == nil {
+			t.Fatal("it was not asked for")
+		}
+		err = s.Answer(t.Context(), q, wizard.Answer{Value: q.Default})
+		if q.ID != "claude" {
+			must(t, err)
+			continue
+		}
+		if got, _ := hint.Of(err); !errors.Is(err, claude.ErrNotInstalled) || got.ID != "claude-not-installed" {
+			t.Errorf("default %q: %v, %v", q.Default, err, got)
+		}
+		return
 	}
 }
