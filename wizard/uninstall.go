@@ -80,14 +80,10 @@ type known struct {
 // it is. The errors are those of a journal that cannot be believed: nothing is guessed.
 func (w *Wizard) NewUninstall(ctx context.Context, opts UninstallOptions) (*UninstallSession, error) {
 	s := &UninstallSession{w: w, opts: opts}
-	setup, f, err := w.loadSetup(w.Paths.SetupFile())
-	if otherProgram(err) {
+	err := s.load(ctx)
+	if err != nil {
 		return nil, err
 	}
-	if s.setup, s.basis = setup, f; err != nil {
-		s.start = append(s.start, Note{ID: "uninstall-setup-unread", State: NotChecked, Args: []any{w.Paths.SetupFile(), reason(err)}})
-	}
-	s.host = w.searchedHost(ctx)
 	if s.remains, err = w.loadRemains(); err != nil {
 		return nil, err
 	}
@@ -108,12 +104,29 @@ func (w *Wizard) NewUninstall(ctx context.Context, opts UninstallOptions) (*Unin
 	if err != nil {
 		return nil, err
 	}
-	s.start = append(s.start, notes...)
-	// Recovering may have written or removed it.
-	if s.basis, err = w.Disk.Read(w.Paths.SetupFile(), largestSetup); err != nil {
+	// Recovering may have written or removed what was read.
+	if err := s.load(ctx); err != nil {
 		return nil, err
 	}
-	return s, s.read(ctx)
+	s.start = append(s.start, notes...)
+	if err := s.read(ctx); err != nil {
+		return nil, unknown(err)
+	}
+	return s, nil
+}
+
+// load reads setup.yaml, and begins what is to be said anew.
+func (s *UninstallSession) load(ctx context.Context) error {
+	setup, f, err := s.w.loadSetup(s.w.Paths.SetupFile())
+	if otherProgram(err) {
+		return err
+	}
+	s.setup, s.basis, s.start = setup, f, nil
+	if err != nil {
+		s.start = []Note{{ID: "uninstall-setup-unread", State: NotChecked, Args: []any{s.w.Paths.SetupFile(), reason(err)}}}
+	}
+	s.host = s.w.searchedHost(ctx)
+	return nil
 }
 
 // unknown says that the journal cannot be believed, or does not know enough.

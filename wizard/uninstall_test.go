@@ -293,6 +293,27 @@ func TestUninstallOfCopiesElsewhere(t *testing.T) {
 	}
 }
 
+// TestUninstallAfterRecovery: an uninstall goes by the set-up that it recovered, not by the one
+// that it found: the copies are where the compose file of that one says.
+func TestUninstallAfterRecovery(t *testing.T) {
+	h := newHost(t)
+	h.mustInit(map[string]string{"store": "keyring"})
+	run := filepath.Join(h.Paths.Runtime, h.Paths.Scope())
+	must(t, os.MkdirAll(run, 0o700))
+	must(t, os.WriteFile(filepath.Join(run, secrets.APIKey), []byte(firstKey), 0o600))
+	if !h.initInto(h.given(map[string]string{"store": "keyring", "dir": h.path("stack")}), 6) {
+		t.Fatal("it was not interrupted")
+	}
+	if setup, err := h.LoadSetup(h.Paths.SetupFile()); err != nil || setup.Dir == "" {
+		t.Fatalf("the new set-up is not in place: %v", err)
+	}
+	h.Paths.Runtime = h.path("elsewhere/clawsetup")
+	h.uninstall(wizard.UninstallOptions{})
+	if _, err := os.Lstat(run); err == nil {
+		t.Error("the copies are left")
+	}
+}
+
 // TestUninstallNeedsTheStore: a store that holds secrets and cannot be asked ends it before
 // anything is changed; one that the journal knows to be empty does not.
 func TestUninstallNeedsTheStore(t *testing.T) {
@@ -315,8 +336,8 @@ func TestUninstallNeedsTheStore(t *testing.T) {
 	h.keyring.down = errDown
 	s, err := h.NewUninstall(context.Background(), wizard.UninstallOptions{})
 	must(t, err)
-	if notes := sprint(s.Preflight(context.Background())); !strings.Contains(notes, "uninstall-store-unchecked") {
-		t.Errorf("not said that the keyring was not asked: %s", notes)
+	if notes := sprint(s.Preflight(context.Background())); strings.Count(notes, "uninstall-store-unchecked") != 1 {
+		t.Errorf("not said, or not once, that the keyring was not asked: %s", notes)
 	}
 	_, _, err = finish(t, s)
 	must(t, err)
