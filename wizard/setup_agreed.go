@@ -34,7 +34,7 @@ func (w *Wizard) agreed(ctx context.Context, s Setup, basis files.File) agreemen
 	out := agreement{}
 	var last *Setup
 	if last, out.err = w.journaledSetup(ctx, basis); out.err != nil {
-		out.setup = s.without(concessions(s))
+		out.setup = s.strict()
 		out.refused = names(concessions(s))
 	} else {
 		out.setup = *last
@@ -143,21 +143,10 @@ func (c concession) same(o concession) bool {
 	}
 }
 
-// without is s as if those concessions had not been made.
-func (s Setup) without(list []concession) Setup {
-	gone := func(c concession) bool { return slices.ContainsFunc(list, c.same) }
-	s.Waivers = slices.DeleteFunc(slices.Clone(s.Waivers), func(v doctor.Waiver) bool { return gone(concession{waiver: &v}) })
-	s.Image.Hardening.Relaxed = slices.DeleteFunc(slices.Clone(s.Image.Hardening.Relaxed), func(r Relaxed) bool { return gone(concession{relaxed: &r}) })
-	s.OpenClaw.Kept = slices.DeleteFunc(slices.Clone(s.OpenClaw.Kept), func(k string) bool { return gone(concession{kept: k}) })
-	if parts, err := openclaw.ParseParts(orElse(s.OpenClaw.Hardening, hardeningDefault)); err == nil {
-		for _, p := range openclaw.Parts() {
-			if gone(concession{left: p}) {
-				parts = append(parts, p)
-			}
-		}
-		s.OpenClaw.Hardening = openclaw.FormatParts(parts)
-	}
-	s.Egress.Open = s.Egress.Open && !gone(concession{egress: true})
+// strict is s without any concession.
+func (s Setup) strict() Setup {
+	s.Waivers, s.Image.Hardening.Relaxed, s.OpenClaw.Kept = nil, nil, nil
+	s.OpenClaw.Hardening, s.Egress.Open = hardeningDefault, false
 	return s
 }
 
