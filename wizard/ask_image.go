@@ -45,7 +45,7 @@ func (s *InitSession) expected() string {
 }
 
 func buildImage(_ context.Context, s *InitSession, q *Question) error {
-	q.Default = orElse(s.named, orElse(s.draft.Image.Reference, image.DefaultReference))
+	q.Default = orElse(s.named, orElse(s.given.Values["image"], orElse(s.draft.Image.Reference, image.DefaultReference)))
 	return nil
 }
 

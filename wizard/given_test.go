@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/clawsetup/clawsetup/wizard"
@@ -98,5 +99,63 @@ func TestClaudeNowhere(t *testing.T) {
 			t.Errorf("default %q: %v, %v", q.Default, err, got)
 		}
 		return
+	}
+}
+
+// TestRefusedFlagIsAskedOnce: the question that comes in place of a flag that was refused is the
+// one that was made for it, with the reason: the host is not searched twice for a default.
+func TestRefusedFlagIsAskedOnce(t *testing.T) {
+	h := newHost(t)
+	looked := 0
+	h.Programs.Claude = func(ctx context.Context, path string) (claude.CLI, error) {
+		if path != "" {
+			return claude.CLI{}, errors.New("it has no version")
+		}
+		looked++
+		return claude.Find(ctx, h.claude)
+	}
+	g := h.given(nil)
+	g.CanAsk = true
+	s, err := h.NewInit(t.Context(), g)
+	must(t, err)
+	for {
+		q, err := s.Next(t.Context())
+		must(t, err)
+		if q == nil {
+			t.Fatal("it was not asked for")
+		}
+		if q.ID != "claude" {
+			must(t, s.Answer(t.Context(), q, wizard.Answer{Value: q.Default}))
+			continue
+		}
+		if looked != 1 || q.Default != h.claude || !strings.Contains(sprint(q.Notes), "it has no version") {
+			t.Errorf("looked %d times, default %q, %s", looked, q.Default, sprint(q.Notes))
+		}
+		return
+	}
+}
+
+// TestRefusedImageIsOffered: an image that a flag named and a registry did not give is offered
+// again: the registry may be back.
+func TestRefusedImageIsOffered(t *testing.T) {
+	h := newHost(t)
+	must(t, h.registry.Close())
+	g := h.given(nil)
+	g.CanAsk = true
+	s, err := h.NewInit(t.Context(), g)
+	must(t, err)
+	for {
+		q, err := s.Next(t.Context())
+		must(t, err)
+		if q == nil {
+			t.Fatal("it was not asked for")
+		}
+		if q.ID == "image" {
+			if q.Default != h.image.Reference || !strings.Contains(sprint(q.Notes), "flag-fell") {
+				t.Errorf("default %q, %s", q.Default, sprint(q.Notes))
+			}
+			return
+		}
+		must(t, s.Answer(t.Context(), q, wizard.Answer{Value: q.Default}))
 	}
 }

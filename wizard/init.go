@@ -283,7 +283,7 @@ func (s *InitSession) Next(ctx context.Context) (*Question, error) {
 		}
 		if err := d.accept(ctx, s, a); err != nil {
 			if s.falls(ctx, d) {
-				return s.askAgain(ctx, d, err)
+				return s.askAgain(ctx, d, q, err)
 			}
 			return nil, d.blame(err)
 		}
@@ -292,13 +292,15 @@ func (s *InitSession) Next(ctx context.Context) (*Question, error) {
 	return nil, nil
 }
 
-// askAgain asks what a flag had answered, and says why its answer was refused.
-func (s *InitSession) askAgain(ctx context.Context, d question, refused error) (*Question, error) {
+// askAgain asks q, which a flag had answered, and says why its answer was refused.
+func (s *InitSession) askAgain(ctx context.Context, d question, q *Question, refused error) (*Question, error) {
 	s.fallen[d.id] = true
-	q := &Question{ID: d.id, Step: d.step, Kind: d.kind, Flags: d.flags}
-	if err := d.build(ctx, s, q); err != nil {
-		return nil, err
+	if d.kind == SecretText { // it was not built while the flag spoke for it
+		if err := d.build(ctx, s, q); err != nil {
+			return nil, err
+		}
 	}
+	q.Notes = append(q.Notes, s.notes[d.id]...)
 	q.Notes = append(q.Notes, Note{ID: "flag-fell", State: Failed, Args: []any{strings.Join(d.flags, "/"), text.Clean(refused.Error(), 300)}})
 	return q, nil
 }
