@@ -156,17 +156,12 @@ func (s Setup) withoutAgent() bool { return s.OpenClaw.Mode == "none" || s.OpenC
 
 // knownSecrets are the values that must be found nowhere, by name.
 func (w *Wizard) knownSecrets(ctx context.Context, s Setup) (map[string]secrets.Secret, error) {
-	store := w.store(s.Store, s.StackDir(w.Paths))
 	out := map[string]secrets.Secret{}
-	for _, name := range secrets.SetupNames() {
-		v, err := store.Get(ctx, name)
-		if errors.Is(err, secrets.ErrNotFound) {
-			continue
-		}
+	for item, err := range setupSecrets(ctx, w.store(s.Store, s.StackDir(w.Paths))) {
 		if err != nil {
-			return nil, fmt.Errorf("reading %s from the %s store: %w", name, s.Store, err)
+			return nil, err
 		}
-		out[name] = v
+		out[item.name] = item.value
 	}
 	return out, nil
 }

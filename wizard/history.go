@@ -58,7 +58,7 @@ func (w *Wizard) History(ctx context.Context) (*History, error) {
 	h := NewHistory(log, snaps, keysErr)
 	h.vault, h.Root = v, v.root
 	if keysErr == nil {
-		h.values = v.storedValues(ctx)
+		h.values = w.storedValues(ctx, v)
 	}
 	return h, nil
 }

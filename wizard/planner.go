@@ -32,7 +32,7 @@ type planner struct {
 
 // newPlanner reads what earlier transactions did.
 func (w *Wizard) newPlanner(ctx context.Context, v *vault, basis files.File) (*planner, error) {
-	p := &planner{w: w, vault: v, plan: &Plan{vault: v, basis: basis}, wanted: map[string]bool{}, written: map[string][]string{}, values: new(v.storedValues(ctx))}
+	p := &planner{w: w, vault: v, plan: &Plan{vault: v, basis: basis}, wanted: map[string]bool{}, written: map[string][]string{}, values: new(w.storedValues(ctx, v))}
 	if v.fresh {
 		if v.restart {
 			return p, nil

@@ -3,6 +3,10 @@ package wizard
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -16,16 +20,45 @@ func concealed(name string) bool {
 	return secrets.MayHoldCredential(name) || strings.Contains(strings.ToLower(name), "headers")
 }
 
-// storedValues are those that the set-up has in the journal's own store. One that cannot
-// be read now cannot be hidden either.
-func (v *vault) storedValues(ctx context.Context) []secrets.Secret {
+// setupSecrets reads what the set-up has in a store, one item after the other; one that is
+// not there is left out.
+func setupSecrets(ctx context.Context, store secrets.Store) iter.Seq2[sought, error] {
+	return func(yield func(sought, error) bool) {
+		for _, name := range storedNames {
+			value, err := store.Get(ctx, name)
+			if errors.Is(err, secrets.ErrNotFound) {
+				continue
+			}
+			if err != nil {
+				err = fmt.Errorf("reading %s from the %s store: %w", name, store.Kind(), err)
+			}
+			if !yield(sought{name, value}, err) {
+				return
+			}
+		}
+	}
+}
+
+// storedValues are those that the set-up has, in its own store and in the journal's, which
+// stays where it was when the secrets move. One that cannot be read now cannot be hidden
+// either.
+func (w *Wizard) storedValues(ctx context.Context, v *vault) []secrets.Secret {
 	if v == nil || v.fresh {
 		return nil
 	}
+	stores := []secrets.Store{v.store}
+	if s := w.readableSetup(); s != nil && s.Store != "" {
+		dir := s.StackDir(w.Paths)
+		if s.Store != v.store.Kind() || filepath.Clean(storeDir(s.Store, dir)) != filepath.Clean(v.dir) {
+			stores = append(stores, w.store(s.Store, dir))
+		}
+	}
 	var out []secrets.Secret
-	for _, name := range storedNames {
-		if value, err := v.store.Get(ctx, name); err == nil && value.Len() >= shortestSecret {
-			out = append(out, value)
+	for _, store := range stores {
+		for item, err := range setupSecrets(ctx, store) {
+			if err == nil && item.value.Len() >= shortestSecret {
+				out = append(out, item.value)
+			}
 		}
 	}
 	return out

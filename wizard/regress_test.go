@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -434,6 +435,52 @@ func TestDiffsHideTheStoredKey(t *testing.T) {
 	if !found {
 		t.Error("no diff of the history has the line")
 	}
+}
+
+// TestDiffsHideAMovedKey: the journal's keys stay in the store in which it began, the
+// set-up's secrets do not.
+func TestDiffsHideAMovedKey(t *testing.T) {
+	for _, from := range []string{"keyring", "docker"} {
+		to := map[string]string{"keyring": "docker", "docker": "keyring"}[from]
+		h := newHost(t)
+		h.mustInit(map[string]string{"store": from})
+		_, moved := h.mustInit(map[string]string{"store": to})
+		h.mustInit(map[string]string{"store": to, "port": freePort(t)})
+		compose := h.path("config/clawsetup/docker-compose.cloudru-proxy.yml")
+		b, err := os.ReadFile(compose)
+		must(t, err)
+		must(t, os.WriteFile(compose, append([]byte("# mine: "+firstKey+"\n"), b...), 0o600))
+		s, err := h.NewRollback(t.Context(), moved.Records[0], false)
+		must(t, err)
+		plan, _, err := finish(t, s)
+		must(t, err)
+		shown, err := json.Marshal(plan)
+		must(t, err)
+		if !strings.Contains(string(shown), "# mine: [hidden]") || strings.Contains(string(shown), firstKey) {
+			t.Errorf("from %s to %s: the plan shows the key: %v", from, to, strings.Contains(string(shown), firstKey))
+		}
+		hist, err := h.History(t.Context())
+		must(t, err)
+		diffs, err := hist.Diffs(lastWith(t, hist, compose))
+		must(t, err)
+		all := sprint(diffs)
+		if !strings.Contains(all, "# mine: [hidden]") || strings.Contains(all, firstKey) {
+			t.Errorf("from %s to %s: the history shows the key: %v", from, to, strings.Contains(all, firstKey))
+		}
+	}
+}
+
+// lastWith is the latest record of a change of that file.
+func lastWith(t *testing.T, hist *wizard.History, path string) journal.Record {
+	t.Helper()
+	var out journal.Record
+	for r, err := range hist.Records() {
+		must(t, err)
+		if r.Phase == journal.PhaseEvent && slices.ContainsFunc(r.Files, func(f journal.FileChange) bool { return f.Path == path }) {
+			out = r
+		}
+	}
+	return out
 }
 
 // TestRollbackBringsNoDriftBack: what somebody else had made of our files after the chosen

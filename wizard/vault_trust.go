@@ -145,15 +145,11 @@ func (w *Wizard) movedFrom(ctx context.Context, v *vault) (bool, error) {
 		return false, err
 	}
 	fits := false
-	for _, name := range storedNames {
-		value, err := w.store(at.Kind, at.Dir).Get(ctx, name)
-		if errors.Is(err, secrets.ErrNotFound) {
-			continue
-		}
+	for item, err := range setupSecrets(ctx, w.store(at.Kind, at.Dir)) {
 		if err != nil {
-			return false, fmt.Errorf("reading %s from the %s store: %w", name, at.Kind, err)
+			return false, err
 		}
-		if !slices.Contains(known[name], v.fingerprint(value)) {
+		if !slices.Contains(known[item.name], v.fingerprint(item.value)) {
 			return false, nil
 		}
 		fits = true
