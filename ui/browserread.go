@@ -111,7 +111,7 @@ func (b *browser) look() tea.Cmd {
 // open reads record seq for a page about it.
 func (b *browser) open(kind pageKind, seq uint64) tea.Cmd {
 	h, lock := b.history, b.reading
-	return b.start("record", func(context.Context) tea.Msg {
+	return b.start("record", func(ctx context.Context) tea.Msg {
 		lock.Lock()
 		defer lock.Unlock()
 		r, err := h.Record(seq)
@@ -123,7 +123,7 @@ func (b *browser) open(kind pageKind, seq uint64) tea.Cmd {
 			p.source = func(width int) []string { return b.u.recordLines(b.t, r, width) }
 			return pageMsg{p}
 		}
-		diffs, err := h.Diffs(r)
+		diffs, err := h.Diffs(ctx, r)
 		if err != nil {
 			return failedMsg{err}
 		}

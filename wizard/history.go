@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"sync"
 
 	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/wizard/files"
@@ -25,26 +26,51 @@ type History struct {
 	log   *journal.Log
 	vault *vault
 	snaps *journal.Snapshots
-	// values are the secrets that no diff shows.
-	values []secrets.Secret
+	// secrets reads what no diff shows; nil for a journal without a set-up.
+	secrets func(context.Context) []secrets.Secret
+	// values are what it read; nil before the first diff.
+	values  *[]secrets.Secret
+	reading sync.Mutex
 }
+
+// errKeysNotAsked is KeysErr of a journal whose keys nobody wanted.
+var errKeysNotAsked = errors.New("the journal's keys were not asked for")
 
 // History opens the journal and verifies it. It writes nothing.
 func (w *Wizard) History(ctx context.Context) (*History, error) {
-	exists, err := journal.Exists(w.Disk, w.Paths.State)
-	if err != nil {
+	if err := w.journalThere(ctx); err != nil {
 		return nil, err
 	}
-	if !exists {
-		if err := w.journalGone(ctx); err != nil {
-			return nil, err
-		}
-		return nil, hint.With(hint.Say(fmt.Errorf("%w in %s", journal.ErrNoJournal, w.Paths.State), "no-journal", w.Paths.State), "run-init")
+	v, keysErr := w.existingVault(ctx)
+	return w.history(ctx, v, keysErr)
+}
+
+// HistoryWithoutKeys opens the journal without asking any store, and so without a prompt:
+// for who only wants to name records.
+func (w *Wizard) HistoryWithoutKeys(ctx context.Context) (*History, error) {
+	return w.history(ctx, &vault{}, errKeysNotAsked)
+}
+
+// journalThere fails when there is no journal (journal.ErrNoJournal), or none any more
+// (journal.ErrJournalMissing).
+func (w *Wizard) journalThere(ctx context.Context) error {
+	exists, err := journal.Exists(w.Disk, w.Paths.State)
+	if err != nil || exists {
+		return err
 	}
+	if err := w.journalGone(ctx); err != nil {
+		return err
+	}
+	return hint.With(hint.Say(fmt.Errorf("%w in %s", journal.ErrNoJournal, w.Paths.State), "no-journal", w.Paths.State), "run-init")
+}
+
+// history opens the journal with the keys of v; without them where keysErr says why there
+// are none.
+func (w *Wizard) history(ctx context.Context, v *vault, keysErr error) (*History, error) {
 	var keys *journal.Keys
 	var anchor journal.Anchor
 	var snaps *journal.Snapshots
-	v, keysErr := w.existingVault(ctx)
+	var err error
 	if keysErr == nil {
 		keys, anchor = &v.keys, storeAnchor{v.store}
 		if snaps, err = journal.OpenSnapshots(w.Disk, w.Paths.State, *keys); err != nil {
@@ -57,9 +83,7 @@ func (w *Wizard) History(ctx context.Context) (*History, error) {
 	}
 	h := NewHistory(log, snaps, keysErr)
 	h.vault, h.Root = v, v.root
-	if keysErr == nil {
-		h.values = w.storedValues(ctx, v)
-	}
+	h.secrets = func(ctx context.Context) []secrets.Secret { return w.storedValues(ctx, v) }
 	return h, nil
 }
 
@@ -141,10 +165,29 @@ func (h *History) Record(seq uint64) (journal.Record, error) {
 // Log gives the exports their source.
 func (h *History) Log() *journal.Log { return h.log }
 
+// hidden are the values that no diff shows. They are read once, and not before the first
+// diff: every other use of the journal gets along without them.
+func (h *History) hidden(ctx context.Context) (*[]secrets.Secret, error) {
+	h.reading.Lock()
+	defer h.reading.Unlock()
+	if h.values == nil && h.secrets != nil {
+		values := h.secrets(ctx)
+		if err := ctx.Err(); err != nil {
+			return nil, err // what was cut short would hide nothing
+		}
+		h.values = &values
+	}
+	return h.values, nil
+}
+
 // Diffs compares the files of a record before and after, from the snapshots.
-func (h *History) Diffs(r journal.Record) ([]FileDiff, error) {
+func (h *History) Diffs(ctx context.Context, r journal.Record) ([]FileDiff, error) {
 	if h.KeysErr != nil {
 		return nil, fmt.Errorf("snapshots are encrypted: %w", h.KeysErr)
+	}
+	values, err := h.hidden(ctx)
+	if err != nil {
+		return nil, err
 	}
 	var out []FileDiff
 	for _, f := range r.Files {
@@ -156,7 +199,7 @@ func (h *History) Diffs(r journal.Record) ([]FileDiff, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s after record %d: %w", f.Path, r.Seq, err)
 		}
-		out = append(out, Diff(Change{Path: f.Path, Before: before, After: after, values: &h.values}))
+		out = append(out, Diff(Change{Path: f.Path, Before: before, After: after, values: values}))
 	}
 	return out, nil
 }

@@ -39,7 +39,10 @@ func (w *Wizard) newPlanner(ctx context.Context, v *vault, basis files.File) (*p
 		}
 		return p, w.lost(ctx, v.store)
 	}
-	h, err := w.History(ctx)
+	if err := w.journalThere(ctx); err != nil {
+		return nil, err
+	}
+	h, err := w.history(ctx, v, nil)
 	if err != nil {
 		return nil, err
 	}

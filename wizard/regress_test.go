@@ -423,7 +423,7 @@ func TestDiffsHideTheStoredKey(t *testing.T) {
 	found := false
 	for r, err := range hist.Records() {
 		must(t, err)
-		diffs, err := hist.Diffs(r)
+		diffs, err := hist.Diffs(t.Context(), r)
 		must(t, err)
 		for _, d := range diffs {
 			found = found || strings.Contains(d.String(), "# mine: [hidden]")
@@ -461,7 +461,7 @@ func TestDiffsHideAMovedKey(t *testing.T) {
 		}
 		hist, err := h.History(t.Context())
 		must(t, err)
-		diffs, err := hist.Diffs(lastWith(t, hist, compose))
+		diffs, err := hist.Diffs(t.Context(), lastWith(t, hist, compose))
 		must(t, err)
 		all := sprint(diffs)
 		if !strings.Contains(all, "# mine: [hidden]") || strings.Contains(all, firstKey) {

@@ -61,12 +61,16 @@ const completionTime = 2 * time.Second
 const mostRecords = 30
 
 // completeRecord offers the newest changes that config-history lists, with what they were.
+// No key of the tabulator opens a keyring: the records are named without their seals.
 func (a *app) completeRecord(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Context()), completionTime)
 	defer cancel()
 	u := a.ui(ui.Options{JSON: true})
-	h, err := a.wizard(u).History(ctx)
-	if err != nil || len(args) > 0 {
+	h, err := a.wizard(u).HistoryWithoutKeys(ctx)
+	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	var records []journal.Record

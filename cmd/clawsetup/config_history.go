@@ -148,7 +148,7 @@ func parseSince(s string, now time.Time) (time.Time, error) {
 }
 
 // recordCommand is a subcommand about one record.
-func (a *app) recordCommand(u *ui.UI, name string, print func(*ui.UI, *wizard.History, journal.Record, bool) error) *cobra.Command {
+func (a *app) recordCommand(u *ui.UI, name string, print func(context.Context, *ui.UI, *wizard.History, journal.Record, bool) error) *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use: name + " N", Short: u.T("cmd.config-history." + name + ".short"), Args: usageArgs(cobra.ExactArgs(1)),
@@ -167,7 +167,7 @@ func (a *app) recordCommand(u *ui.UI, name string, print func(*ui.UI, *wizard.Hi
 			if err != nil {
 				return err
 			}
-			return print(u, h, r, asJSON)
+			return print(c.Context(), u, h, r, asJSON)
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, u.T("flag.json"))
@@ -183,7 +183,7 @@ func parseSeq(s string) (uint64, error) {
 }
 
 func (a *app) historyShow(u *ui.UI) *cobra.Command {
-	return a.recordCommand(u, "show", func(u *ui.UI, _ *wizard.History, r journal.Record, asJSON bool) error {
+	return a.recordCommand(u, "show", func(_ context.Context, u *ui.UI, _ *wizard.History, r journal.Record, asJSON bool) error {
 		if asJSON {
 			return a.printJSON(r)
 		}
@@ -193,8 +193,8 @@ func (a *app) historyShow(u *ui.UI) *cobra.Command {
 }
 
 func (a *app) historyDiff(u *ui.UI) *cobra.Command {
-	return a.recordCommand(u, "diff", func(u *ui.UI, h *wizard.History, r journal.Record, asJSON bool) error {
-		diffs, err := h.Diffs(r)
+	return a.recordCommand(u, "diff", func(ctx context.Context, u *ui.UI, h *wizard.History, r journal.Record, asJSON bool) error {
+		diffs, err := h.Diffs(ctx, r)
 		if err != nil {
 			return err
 		}
