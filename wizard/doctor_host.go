@@ -41,19 +41,10 @@ func (w *Wizard) Examine(ctx context.Context, s doctor.Selection) (*doctor.Repor
 	return report, nil
 }
 
-// JoinAudit asks the installed OpenClaw for its own audit and puts it beside ours.
+// JoinAudit asks the installed OpenClaw for its own audit and puts it beside ours: an audit
+// of the openclaw.json that Examine looked at, under the waivers that counted there.
 func (w *Wizard) JoinAudit(ctx context.Context, r *doctor.Report) {
-	var waivers []doctor.Waiver
-	config, err := openclaw.ConfigPath(w.Getenv)
-	if s, basis, errSetup := w.present(); errSetup == nil {
-		waivers = w.agreed(ctx, *s, basis).setup.Waivers
-		if s.OpenClaw.Config != "" {
-			config, err = s.OpenClaw.Config, nil
-		}
-	}
-	if err == nil {
-		r.Join(w.audit(ctx, config), waivers)
-	}
+	r.Join(w.audit(ctx, r.Config), r.Waivers)
 }
 
 // audit is nil where there is no OpenClaw, or nothing to audit.
@@ -79,8 +70,29 @@ func (w *Wizard) audit(ctx context.Context, config string) *doctor.Audit {
 	return out
 }
 
-// doctorHost says where doctor looks on this host.
+// doctorHost says where doctor looks on this host, by what the operator agreed to. One
+// opening of the journal serves the whole examination.
 func (w *Wizard) doctorHost(ctx context.Context) (*doctor.Host, error) {
+	present, basis, missing := w.present()
+	if missing != nil {
+		h, err := w.hostOf(nil, nil)
+		if err == nil && !errors.Is(missing, ErrNoSetup) {
+			h.SetupErr = missing // it is a finding
+		}
+		return h, err
+	}
+	past, errPast := w.History(ctx)
+	a := w.agreed(past, errPast, *present, basis)
+	h, err := w.hostOf(&a.setup, func(context.Context) (*History, error) { return past, errPast })
+	if err == nil {
+		h.Made.Refused, h.Made.RefusedErr = a.refused, a.err
+	}
+	return h, err
+}
+
+// hostOf is this host with the set-up s, nil for none, taken at its word; open is how the
+// journal is opened when somebody asks for it.
+func (w *Wizard) hostOf(s *Setup, open func(context.Context) (*History, error)) (*doctor.Host, error) {
 	work, err := os.Getwd()
 	if err != nil {
 		work = w.Paths.Home
@@ -95,18 +107,15 @@ func (w *Wizard) doctorHost(ctx context.Context) (*doctor.Host, error) {
 		Handshake:  func(ctx context.Context, base string) (doctor.Handshake, error) { return greet(ctx, base, false) },
 		Containers: w.resembling,
 	}
-	present, basis, err := w.present()
-	switch {
-	case errors.Is(err, ErrNoSetup):
+	if s == nil {
 		return h, nil
-	case err != nil:
-		h.SetupErr = err
-		return h, nil //nolint:nilerr // it is a finding
 	}
-	a := w.agreed(ctx, *present, basis)
-	s := &a.setup
 	h.Made, h.API = w.made(*s), s.API.Base
-	h.Made.Refused, h.Made.RefusedErr = a.refused, a.err
+	h.Made.Drift = func(ctx context.Context) ([]doctor.Drift, error) { return w.doctorDrift(open(ctx)) }
+	h.Made.Journal = func(ctx context.Context) (doctor.Journal, error) {
+		past, err := open(ctx)
+		return w.doctorJournal(ctx, past, err)
+	}
 	if s.OpenClaw.Config != "" {
 		h.OpenClawConfig = s.OpenClaw.Config
 	}
@@ -126,7 +135,6 @@ func (w *Wizard) made(s Setup) *doctor.Made {
 		Managed: s.Claude.Managed, Expected: s.expected(w.secretsDir(s)), EgressOpen: s.Egress.Open, ComposeName: composeName, EnvName: envName, Waivers: s.Waivers,
 		Secrets: func(ctx context.Context) (map[string]secrets.Secret, error) { return w.knownSecrets(ctx, s) },
 		Proofs:  func(ctx context.Context) ([]proof.Result, bool, error) { return w.liveProofs(ctx, s) },
-		Drift:   w.doctorDrift, Journal: w.doctorJournal,
 	}
 	if added, err := time.Parse(time.DateOnly, s.Key.Added); err == nil {
 		m.KeyAdded = added
@@ -220,8 +228,8 @@ func (w *Wizard) containers(ctx context.Context, list func(*engine.Engine) ([]en
 	return out, nil
 }
 
-func (w *Wizard) doctorDrift(ctx context.Context) ([]doctor.Drift, error) {
-	list, err := w.standing(ctx)
+func (w *Wizard) doctorDrift(past *History, err error) ([]doctor.Drift, error) {
+	list, err := w.standingBy(past, err)
 	if err != nil {
 		return nil, err
 	}
@@ -234,8 +242,7 @@ func (w *Wizard) doctorDrift(ctx context.Context) ([]doctor.Drift, error) {
 	return out, nil
 }
 
-func (w *Wizard) doctorJournal(ctx context.Context) (doctor.Journal, error) {
-	h, err := w.History(ctx)
+func (w *Wizard) doctorJournal(ctx context.Context, h *History, err error) (doctor.Journal, error) {
 	if err != nil {
 		return doctor.Journal{}, err
 	}

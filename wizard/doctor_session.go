@@ -74,7 +74,7 @@ func (w *Wizard) NewAccept(ctx context.Context, dryRun bool) (Session, error) {
 }
 
 func (s *doctorSession) planAccept(ctx context.Context, p *planner) error {
-	h, err := s.w.doctorHost(ctx)
+	h, err := s.w.hostOf(&s.setup, s.w.History)
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,12 @@ type standingFile struct {
 // standing compares the files with what the journal says was written to them last
 // (T-02). What was given back to the operator is not among them.
 func (w *Wizard) standing(ctx context.Context) ([]standingFile, error) {
-	h, records, err := w.records(ctx)
+	return w.standingBy(w.History(ctx))
+}
+
+// standingBy asks a journal that was opened, or could not be.
+func (w *Wizard) standingBy(h *History, err error) ([]standingFile, error) {
+	records, err := keyed(h, err)
 	if err != nil {
 		return nil, err
 	}
@@ -77,6 +82,13 @@ var errNoRecords = errors.New("the journal cannot be read")
 // records are those of the journal, with its keys.
 func (w *Wizard) records(ctx context.Context) (*History, []journal.Record, error) {
 	h, err := w.History(ctx)
+	records, err := keyed(h, err)
+	return h, records, err
+}
+
+// keyed are the records of a journal that was opened, or could not be: err says so, and so
+// does a journal without its keys (errNoRecords).
+func keyed(h *History, err error) ([]journal.Record, error) {
 	if err == nil {
 		err = h.KeysErr
 	}
@@ -85,7 +97,7 @@ func (w *Wizard) records(ctx context.Context) (*History, []journal.Record, error
 		records, err = h.all()
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", errNoRecords, err)
+		return nil, fmt.Errorf("%w: %w", errNoRecords, err)
 	}
-	return h, records, nil
+	return records, nil
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/clawsetup/clawsetup/secrets"
+	"github.com/clawsetup/clawsetup/wizard/doctor"
 	"github.com/clawsetup/clawsetup/wizard/files"
 )
 
@@ -97,5 +99,49 @@ func TestSecretsAreReadForDiffsAlone(t *testing.T) {
 	stop()
 	if _, err := again.Diffs(cut, r); err == nil {
 		t.Error("a diff was made although its secrets may not all be known")
+	}
+}
+
+// TestDoctorOpensTheJournalOnce: for what the operator agreed to, for the files, for the
+// journal itself and for OpenClaw's audit.
+func TestDoctorOpensTheJournalOnce(t *testing.T) {
+	h := newHost(t)
+	c := h.countKeyring()
+	h.mustInit(map[string]string{"store": "keyring"})
+	c.taken()
+	report, err := h.Examine(t.Context(), doctor.Selection{})
+	must(t, err)
+	h.JoinAudit(t.Context(), report)
+	if ours, all, _ := c.taken(); ours != len(secrets.SetupNames()) || all != ours+len(secrets.JournalNames()) {
+		t.Errorf("doctor read %d secrets of the set-up, %d in all", ours, all)
+	}
+}
+
+// TestSilentKeyringIsAskedOnce: one that hangs costs its 3 seconds once in a command, and is
+// asked again when the operator may have opened it.
+func TestSilentKeyringIsAskedOnce(t *testing.T) {
+	h := newHost(t)
+	h.mustInit(nil)
+	c := h.countKeyring()
+	h.keyring.down = errDown
+	for _, want := range []int{1, 0} {
+		report, err := h.Examine(t.Context(), doctor.Selection{})
+		must(t, err)
+		h.JoinAudit(t.Context(), report)
+		hist, err := h.History(t.Context())
+		must(t, err)
+		if hist.Root.KeyringErr == nil {
+			t.Error("the journal does not say that the keyring was not asked")
+		}
+		if _, _, reached := c.taken(); reached != want {
+			t.Errorf("asked %d times whether it is there, want %d", reached, want)
+		}
+	}
+	h.clock = h.clock.Add(time.Minute)
+	h.keyring.down = nil
+	hist, err := h.History(t.Context())
+	must(t, err)
+	if _, _, reached := c.taken(); reached != 1 || hist.Root.KeyringErr != nil {
+		t.Errorf("a minute later: asked %d times, %v", reached, hist.Root.KeyringErr)
 	}
 }

@@ -184,7 +184,7 @@ func (s *InitSession) Missing(ctx context.Context) [][]string {
 	if !s.vouched() {
 		out = append(out, []string{"--image-digest", "--cosign-key", "--trust-first-use"})
 	}
-	if s.given.Values["store"] == "" && s.draft.Store == "" && s.w.Keyring.Reachable(ctx) != nil {
+	if s.given.Values["store"] == "" && s.draft.Store == "" && s.w.reachable(ctx) != nil {
 		out = append(out, []string{"--store"})
 	}
 	if s.given.Values["egress"] == "" && !s.draft.Egress.Open {

@@ -67,7 +67,7 @@ func (s *InitSession) engineNotes(ctx context.Context) []Note {
 }
 
 func (s *InitSession) keyringNotes(ctx context.Context) []Note {
-	if err := s.w.Keyring.Reachable(ctx); err != nil {
+	if err := s.w.reachable(ctx); err != nil {
 		return []Note{{ID: "store-unavailable", State: Attention, Args: []any{reason(err)}}}
 	}
 	return []Note{{ID: "store-reachable", State: NotChecked}}

@@ -302,7 +302,7 @@ func cutLabel(s string) string { return text.Clean(strings.TrimSpace(s), 64) }
 // that run outside of the operator's session and environment; an empty path is this
 // user's own.
 func (w *Wizard) StoreOf(path string) (secrets.Store, error) {
-	of := *w
+	of := Wizard{Paths: w.Paths, Disk: w.Disk, Version: w.Version, Keyring: w.Keyring}
 	if path != "" {
 		abs, err := filepath.Abs(path)
 		if err != nil {

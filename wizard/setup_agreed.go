@@ -1,7 +1,6 @@
 package wizard
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -29,11 +28,12 @@ type agreement struct {
 	err error
 }
 
-// agreed compares the Setup of this host, whose file is basis, with the journal's.
-func (w *Wizard) agreed(ctx context.Context, s Setup, basis files.File) agreement {
+// agreed compares the Setup of this host, whose file is basis, with that of the journal h;
+// err is why that could not be opened.
+func (w *Wizard) agreed(h *History, err error, s Setup, basis files.File) agreement {
 	out := agreement{}
 	var last *Setup
-	if last, out.err = w.journaledSetup(ctx, basis); out.err != nil {
+	if last, out.err = w.journaledSetup(h, err, basis); out.err != nil {
 		out.setup = s.strict()
 		out.refused = names(concessions(s))
 	} else {
@@ -52,8 +52,8 @@ func (w *Wizard) agreed(ctx context.Context, s Setup, basis files.File) agreemen
 
 // journaledSetup is the Setup that was written last through a transaction; basis is the file
 // as it is now.
-func (w *Wizard) journaledSetup(ctx context.Context, basis files.File) (*Setup, error) {
-	h, records, err := w.records(ctx)
+func (w *Wizard) journaledSetup(h *History, err error, basis files.File) (*Setup, error) {
+	records, err := keyed(h, err)
 	if err != nil {
 		return nil, err
 	}

@@ -80,7 +80,7 @@ type known struct {
 // it is. The errors are those of a journal that cannot be believed: nothing is guessed.
 func (w *Wizard) NewUninstall(ctx context.Context, opts UninstallOptions) (*UninstallSession, error) {
 	s := &UninstallSession{w: w, opts: opts}
-	err := s.load(ctx)
+	err := s.load()
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func (w *Wizard) NewUninstall(ctx context.Context, opts UninstallOptions) (*Unin
 		return nil, err
 	}
 	// Recovering may have written or removed what was read.
-	if err := s.load(ctx); err != nil {
+	if err := s.load(); err != nil {
 		return nil, err
 	}
 	s.start = append(s.start, notes...)
@@ -116,7 +116,7 @@ func (w *Wizard) NewUninstall(ctx context.Context, opts UninstallOptions) (*Unin
 }
 
 // load reads setup.yaml, and begins what is to be said anew.
-func (s *UninstallSession) load(ctx context.Context) error {
+func (s *UninstallSession) load() error {
 	setup, f, err := s.w.loadSetup(s.w.Paths.SetupFile())
 	if otherProgram(err) {
 		return err
@@ -125,7 +125,7 @@ func (s *UninstallSession) load(ctx context.Context) error {
 	if err != nil {
 		s.start = []Note{{ID: "uninstall-setup-unread", State: NotChecked, Args: []any{s.w.Paths.SetupFile(), reason(err)}}}
 	}
-	s.host = s.w.searchedHost(ctx)
+	s.host = s.w.searchedHost(setup)
 	return nil
 }
 
@@ -175,7 +175,7 @@ func (s *UninstallSession) withoutJournal(ctx context.Context) error {
 		return nil
 	}
 	var anchor journal.Anchor
-	if s.w.Keyring.Reachable(ctx) == nil {
+	if s.w.reachable(ctx) == nil {
 		anchor = storeAnchor{s.w.Keyring}
 	}
 	if err := journal.Missing(ctx, s.w.Disk, s.w.Paths.State, anchor); err != nil {
@@ -252,7 +252,7 @@ func (k *known) addImage(reference, digest string) {
 // something, is an error: its secrets would stay.
 func (s *UninstallSession) lookIntoStores(ctx context.Context, holds map[storePlace]map[string]bool) error {
 	// A journal begun anew elsewhere leaves the keys of the lost one in the keyring.
-	if ring := (storePlace{Kind: secrets.KindKeyring}); holds[ring] == nil && s.w.Keyring.Reachable(ctx) == nil {
+	if ring := (storePlace{Kind: secrets.KindKeyring}); holds[ring] == nil && s.w.reachable(ctx) == nil {
 		holds[ring] = map[string]bool{}
 	}
 	places := slices.SortedFunc(maps.Keys(holds), func(a, b storePlace) int {

@@ -114,13 +114,14 @@ func (s *UninstallSession) unsought(held []string) []string {
 	})
 }
 
-// searchedHost is where doctor would look for keys; nil when that is not known.
-func (w *Wizard) searchedHost(ctx context.Context) *doctor.Host {
-	h, err := w.doctorHost(ctx)
+// searchedHost is where doctor would look for keys by the set-up, nil for one that cannot be
+// read; nil when that is not known. No concession counts.
+func (w *Wizard) searchedHost(setup *Setup) *doctor.Host {
+	h, err := w.hostOf(setup, w.History)
 	if err != nil {
 		return nil
 	}
-	if h.SetupErr = nil; h.Made == nil {
+	if h.Made == nil {
 		h.Made = &doctor.Made{ConfigDir: w.Paths.Config, StateDir: w.Paths.State, StackDir: w.Paths.Config}
 	}
 	h.Made.Waivers = nil

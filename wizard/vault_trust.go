@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"sync"
+	"time"
 
 	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/wizard/hint"
@@ -110,7 +112,7 @@ func (w *Wizard) namedDir() string {
 // installation. Where the keyring is not in use otherwise it must answer soon.
 func (w *Wizard) keyringKnows(ctx context.Context, patient bool) (bool, error) {
 	if !patient {
-		if err := w.Keyring.Reachable(ctx); err != nil {
+		if err := w.reachable(ctx); err != nil {
 			return false, err
 		}
 	}
@@ -124,6 +126,32 @@ func (w *Wizard) keyringKnows(ctx context.Context, patient bool) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// unreachableFor is how long a keyring that did not answer is not asked again: a command asks
+// several times, and one that hangs is waited for 3 seconds each time.
+const unreachableFor = time.Minute
+
+// silence remembers that the keyring did not answer.
+type silence struct {
+	sync.Mutex
+	err error
+	at  time.Time
+}
+
+// reachable tells, without writing, whether the keyring answers. What it said when it did is
+// not remembered: it may be locked by the next time.
+func (w *Wizard) reachable(ctx context.Context) error {
+	w.silent.Lock()
+	defer w.silent.Unlock()
+	if w.silent.err != nil && w.Now().Sub(w.silent.at) < unreachableFor {
+		return w.silent.err
+	}
+	err := w.Keyring.Reachable(ctx)
+	if w.silent.err = nil; err != nil && ctx.Err() == nil {
+		w.silent.err, w.silent.at = err, w.Now()
+	}
+	return err
 }
 
 // movedFrom tells whether the journal of v, which must verify with the keys of v, is the one
@@ -182,7 +210,7 @@ func fingerprintsAt(log *journal.Log, at storePlace) (map[string][]string, error
 // keyring knows (journal.ErrJournalMissing). A keyring that cannot be asked is asked only
 // when it is the store.
 func (w *Wizard) lost(ctx context.Context, store secrets.Store) error {
-	if store.Kind() != secrets.KindKeyring && w.Keyring.Reachable(ctx) == nil {
+	if store.Kind() != secrets.KindKeyring && w.reachable(ctx) == nil {
 		if err := journal.Missing(ctx, w.Disk, w.Paths.State, storeAnchor{w.Keyring}); err != nil {
 			return err
 		}
@@ -193,7 +221,7 @@ func (w *Wizard) lost(ctx context.Context, store secrets.Store) error {
 // retireKeyring sets aside what the keyring knows of a lost journal, before one begins whose
 // keys are elsewhere: it would come first. Nothing is deleted that has no copy.
 func (w *Wizard) retireKeyring(ctx context.Context) error {
-	if w.Keyring.Reachable(ctx) != nil {
+	if w.reachable(ctx) != nil {
 		return nil //nolint:nilerr // root does not ask it, either
 	}
 	for _, name := range []string{secrets.JournalKey, secrets.SnapshotKey, secrets.JournalHead} {

@@ -131,6 +131,8 @@ type Wizard struct {
 	keysDir string
 	// namedConfig is the openclaw.json that the operator named in this run.
 	namedConfig string
+	// silent is a keyring that did not answer in this run.
+	silent silence
 	// ContainerUser is the uid:gid for an image that names no user of its own.
 	ContainerUser string
 }

@@ -259,6 +259,10 @@ type Report struct {
 	Results []Result `json:"checks"`
 	// Audit is what OpenClaw's own audit says; nil when it was not asked for.
 	Audit *Audit `json:"openclaw_audit,omitempty"`
+
+	// Config is the openclaw.json that was looked at, Waivers those that counted.
+	Config  string   `json:"-"`
+	Waivers []Waiver `json:"-"`
 }
 
 // Count is how many checks came to o.

@@ -92,7 +92,7 @@ func (s Selection) TakesAudit() bool {
 func Examine(ctx context.Context, h *Host, s Selection) *Report {
 	ctx, cancel := context.WithTimeout(ctx, longestExamination)
 	defer cancel()
-	report := &Report{Time: h.Now().UTC(), Made: h.Made != nil}
+	report := &Report{Time: h.Now().UTC(), Made: h.Made != nil, Config: h.OpenClawConfig}
 	var chosen []Check
 	for _, c := range catalogue {
 		if s.takes(c) {
@@ -100,16 +100,15 @@ func Examine(ctx context.Context, h *Host, s Selection) *Report {
 		}
 	}
 	report.Results = make([]Result, len(chosen))
-	var waivers []Waiver
 	if h.Made != nil {
-		waivers = h.Made.Waivers
+		report.Waivers = h.Made.Waivers
 	}
 	var wg sync.WaitGroup
 	for _, area := range Areas() {
 		wg.Go(func() {
 			for i, c := range chosen {
 				if c.Area == area {
-					report.Results[i] = waive(h.repairable(ask(ctx, h, c)), waivers, report.Time)
+					report.Results[i] = waive(h.repairable(ask(ctx, h, c)), report.Waivers, report.Time)
 				}
 			}
 		})
