@@ -60,7 +60,7 @@ func (a *archive) Open(ctx context.Context) (*wizard.History, error) {
 	if err != nil {
 		return nil, err
 	}
-	return wizard.NewHistory(log, snaps, a.keysErr), nil
+	return wizard.NewHistory(log, snaps, keys, a.keysErr), nil
 }
 
 // Rollback implements Past.

@@ -206,7 +206,7 @@ func (s *doctorSession) planRestore(p *planner, f repairing) error {
 	if last.After == "" {
 		return p.file(path, nil, Change{Why: "file-drift", Controls: f.controls, event: journal.DriftRepaired})
 	}
-	data, err := p.snapshot(last.SnapshotAfter)
+	data, err := p.snapshot(last.SnapshotAfter, last.After)
 	if err != nil {
 		return fmt.Errorf("restoring %s: %w", path, err)
 	}

@@ -81,15 +81,19 @@ func (w *Wizard) history(ctx context.Context, v *vault, keysErr error) (*History
 	if err != nil {
 		return nil, err
 	}
-	h := NewHistory(log, snaps, keysErr)
+	h := NewHistory(log, snaps, keys, keysErr)
 	h.vault, h.Root = v, v.root
 	h.secrets = func(ctx context.Context) []secrets.Secret { return w.storedValues(ctx, v) }
 	return h, nil
 }
 
-// NewHistory is an open journal and its snapshots; keysErr is why there are none.
-func NewHistory(log *journal.Log, snaps *journal.Snapshots, keysErr error) *History {
-	return &History{Report: log.Report(), KeysErr: keysErr, log: log, snaps: snaps}
+// NewHistory is an open journal, its snapshots and its keys; keysErr is why there are neither.
+func NewHistory(log *journal.Log, snaps *journal.Snapshots, keys *journal.Keys, keysErr error) *History {
+	h := &History{Report: log.Report(), KeysErr: keysErr, log: log, vault: &vault{}, snaps: snaps}
+	if keys != nil {
+		h.vault.keys = *keys
+	}
+	return h
 }
 
 // journalGone tells whether the store of the present set-up knows a journal that is
@@ -208,7 +212,7 @@ func (h *History) side(digest, snapshot, mode string) (files.File, error) {
 	if digest == "" {
 		return files.File{}, nil
 	}
-	data, err := h.snaps.Get(snapshot)
+	data, err := h.vault.content(h.snaps, snapshot, digest)
 	if err != nil {
 		return files.File{}, err
 	}

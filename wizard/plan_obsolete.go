@@ -42,11 +42,11 @@ func withoutObsolete(path string, current []byte, settings []openclaw.Setting, k
 		return current, nil, nil
 	}
 	t := p.past[i]
-	before, err := p.snapshot(t.first.SnapshotBefore)
+	before, err := p.snapshot(t.first.SnapshotBefore, t.first.Before)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading %s as it was at first: %w", path, err)
 	}
-	applied, err := p.snapshot(t.last.SnapshotAfter)
+	applied, err := p.snapshot(t.last.SnapshotAfter, t.last.After)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading %s as it was written: %w", path, err)
 	}
@@ -92,11 +92,8 @@ func value(b []byte, path []string) any {
 }
 
 // snapshot is nil when there was no file.
-func (p *planner) snapshot(id string) ([]byte, error) {
-	if id == "" {
-		return nil, nil
-	}
-	return p.snaps.Get(id)
+func (p *planner) snapshot(id, digest string) ([]byte, error) {
+	return p.vault.content(p.snaps, id, digest)
 }
 
 // stale tells whether an earlier run added an entry to the list of s that s does not

@@ -273,10 +273,7 @@ func (u *undoing) file(c journal.FileChange, keys []journal.KeyChange) error {
 // before is the content of a file before the transaction: the one that the record has the
 // digest of.
 func (u *undoing) before(c journal.FileChange) ([]byte, error) {
-	data, err := u.snaps.Get(c.SnapshotBefore)
-	if err == nil && u.vault.keys.Digest(data, isKeyed(c.Before)) != c.Before {
-		err = fmt.Errorf("%w: it is not what record and digest say", journal.ErrSnapshotCorrupt)
-	}
+	data, err := u.vault.content(u.snaps, c.SnapshotBefore, c.Before)
 	if err != nil {
 		return nil, fmt.Errorf("restoring %s: %w", c.Path, err)
 	}
@@ -299,7 +296,7 @@ func (u *undoing) edited(c journal.FileChange, now files.File, keys []journal.Ke
 		}
 		before = b
 	}
-	applied, err := u.snaps.Get(c.SnapshotAfter)
+	applied, err := u.vault.content(u.snaps, c.SnapshotAfter, c.After)
 	if err != nil {
 		return fmt.Errorf("restoring %s: %w", c.Path, err)
 	}

@@ -224,7 +224,7 @@ func (p *planner) restore(t touched, c Change) error {
 		return nil
 	}
 	p.notPutBack(path, t.dropped)
-	data, err := p.snapshot(t.first.SnapshotBefore)
+	data, err := p.snapshot(t.first.SnapshotBefore, t.first.Before)
 	if err != nil {
 		return fmt.Errorf("restoring %s: %w", path, err)
 	}
@@ -287,7 +287,7 @@ func (p *planner) notPutBack(path string, seq uint64) {
 }
 
 func (p *planner) revert(t touched, now files.File, target []byte, c Change) error {
-	applied, err := p.snapshot(t.last.SnapshotAfter)
+	applied, err := p.snapshot(t.last.SnapshotAfter, t.last.After)
 	if err != nil {
 		return fmt.Errorf("restoring %s: %w", t.first.Path, err)
 	}

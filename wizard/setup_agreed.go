@@ -7,7 +7,6 @@ import (
 
 	"github.com/clawsetup/clawsetup/wizard/doctor"
 	"github.com/clawsetup/clawsetup/wizard/files"
-	"github.com/clawsetup/clawsetup/wizard/journal"
 	"github.com/clawsetup/clawsetup/wizard/openclaw"
 	"github.com/clawsetup/clawsetup/wizard/text"
 )
@@ -64,11 +63,8 @@ func (w *Wizard) journaledSetup(h *History, err error, basis files.File) (*Setup
 	}
 	data := basis.Data
 	if last := past[i].last; w.digest(h.vault, basis, last.After) != last.After {
-		if data, err = h.snaps.Get(last.SnapshotAfter); err != nil {
+		if data, err = h.vault.content(h.snaps, last.SnapshotAfter, last.After); err != nil {
 			return nil, err
-		}
-		if h.vault.keys.Digest(data, isKeyed(last.After)) != last.After {
-			return nil, journal.ErrSnapshotCorrupt
 		}
 	}
 	s, err := ParseSetup(data)
@@ -169,7 +165,7 @@ func (p *planner) agree(before, after []byte) error {
 	var last Setup
 	i := slices.IndexFunc(p.past, func(t touched) bool { return t.first.Path == p.w.Paths.SetupFile() })
 	if i >= 0 && p.past[i].last.After != "" {
-		data, err := p.snapshot(p.past[i].last.SnapshotAfter)
+		data, err := p.snapshot(p.past[i].last.SnapshotAfter, p.past[i].last.After)
 		if err != nil {
 			return fmt.Errorf("reading setup.yaml as it was written last: %w", err)
 		}

@@ -101,6 +101,23 @@ func storeDir(kind secrets.Kind, dir string) string {
 	return ""
 }
 
+// content is what a record says a file held: of the snapshot id it is refused
+// (journal.ErrSnapshotCorrupt) unless it has the record's digest. An empty digest is that of
+// no file, and its content nil.
+func (v *vault) content(snaps *journal.Snapshots, id, digest string) ([]byte, error) {
+	if digest == "" {
+		return nil, nil
+	}
+	data, err := snaps.Get(id)
+	if err == nil && v.keys.Digest(data, isKeyed(digest)) != digest {
+		err = fmt.Errorf("%w: it is not what record and digest say", journal.ErrSnapshotCorrupt)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return data, nil
+}
+
 func (v *vault) fingerprint(s secrets.Secret) string { return v.keys.Fingerprint(s) }
 
 // openJournal opens the journal for writing, making it (and storing its keys) the
