@@ -406,19 +406,9 @@ func (w *Wizard) portTaken(ctx context.Context, s Setup, err error) error {
 	if ctx.Err() != nil || !strings.Contains(words, "already in use") && !strings.Contains(words, "already allocated") {
 		return err
 	}
-	listeners, listErr := proc.Host().Listeners(uint16(s.Port)) //nolint:gosec // ports were checked
-	if listErr != nil || len(listeners) == 0 {
+	who, listErr := proof.WhoListens(proc.Host(), uint16(s.Port)) //nolint:gosec // ports were checked
+	if listErr != nil || who == "" {
 		return err
 	}
-	l := listeners[0]
-	for _, x := range listeners {
-		if x.Address.Addr().String() == "127.0.0.1" {
-			l = x
-		}
-	}
-	who := ""
-	if owners, _ := proc.Host().Owners(l.Inode); len(owners) > 0 {
-		who = fmt.Sprintf(", process %d, %s", owners[0].PID, text.Clean(owners[0].Path, 80))
-	}
-	return hint.With(fmt.Errorf("S-01: user %d listens on %s already%s: %w", l.UID, l.Address, who, err), "port-taken", s.Port)
+	return hint.With(fmt.Errorf("S-01: %s already: %w", who, err), "port-taken", s.Port)
 }

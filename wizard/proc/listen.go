@@ -81,7 +81,8 @@ func parseListeners(b []byte) ([]Listener, error) {
 }
 
 // parseSocket reads "0100007F:1F92": 32-bit words in the order of the processor,
-// which is little-endian on every released architecture, then the port.
+// which is little-endian on every released architecture, then the port. An IPv4 address
+// that an IPv6 socket is bound to answers as IPv4 does, and is one.
 func parseSocket(s string) (netip.AddrPort, error) {
 	addr, port, ok := strings.Cut(s, ":")
 	b, err := hex.DecodeString(addr)
@@ -96,7 +97,7 @@ func parseSocket(s string) (netip.AddrPort, error) {
 		return netip.AddrPort{}, errShape
 	}
 	a, _ := netip.AddrFromSlice(b)
-	return netip.AddrPortFrom(a, uint16(n)), nil
+	return netip.AddrPortFrom(a.Unmap(), uint16(n)), nil
 }
 
 // Program is a process and how it was started.

@@ -35,8 +35,8 @@ func TestListeners(t *testing.T) {
 			{netip.MustParseAddrPort("127.0.0.1:8082"), 0, 41512},
 			{netip.MustParseAddrPort("[::1]:8082"), 1000, 60001},
 			{netip.MustParseAddrPort("[::]:8082"), 1001, 60002},
-			// IPv4, yet not the socket on the literal address.
-			{netip.MustParseAddrPort("[::ffff:127.0.0.1]:8082"), 65534, 1<<64 - 1},
+			// An IPv6 socket that answers on the literal address.
+			{netip.MustParseAddrPort("127.0.0.1:8082"), 65534, 1<<64 - 1},
 		},
 		53:    {{netip.MustParseAddrPort("127.0.0.53:53"), 101, 20115}},
 		22:    {{netip.MustParseAddrPort("0.0.0.0:22"), 0, 24790}},

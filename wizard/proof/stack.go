@@ -3,6 +3,7 @@ package proof
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -107,7 +108,7 @@ func PortOwner(system proc.System, port uint16, relay Relay) []Result {
 	rogue := Result{Control: "S-01", Rule: "port-others"}
 	literal := false
 	for _, l := range listeners {
-		if l.Address.Addr().String() == "127.0.0.1" {
+		if l.Address.Addr() == loopback {
 			literal = true
 			// Several sockets can share the port (SO_REUSEPORT): the worst counts.
 			if outcome, detail := owned(system, l, port, relay); owner.Outcome == Held || outcome == Broken {
@@ -128,24 +129,41 @@ func PortOwner(system proc.System, port uint16, relay Relay) []Result {
 // (S-01): Claude Code shows the token to whoever does.
 func PortUnused(system proc.System, port uint16) Result {
 	out := Result{Control: "S-01", Rule: "port-owner"}
-	listeners, err := system.Listeners(port)
-	listeners = slices.DeleteFunc(listeners, func(l proc.Listener) bool {
-		at := l.Address.Addr()
-		return !at.IsUnspecified() && at.String() != "127.0.0.1"
-	})
+	who, err := WhoListens(system, port)
 	switch {
 	case err != nil:
 		out.Outcome, out.Detail = Unknown, "the stack does not run; whether something else listens on its port is "+text.Clean(err.Error(), 80)
-	case len(listeners) > 0:
-		l := listeners[0]
-		who := fmt.Sprintf("user %d", l.UID)
-		if owners, _ := system.Owners(l.Inode); len(owners) > 0 {
-			who += fmt.Sprintf(" (process %d, %s)", owners[0].PID, text.Clean(owners[0].Path, 80))
-		}
-		out.Outcome, out.Detail = Broken, fmt.Sprintf("the stack does not run, and %s listens on %s: Claude Code would show it the token", who, l.Address)
+	case who != "":
+		out.Outcome, out.Detail = Broken, "the stack does not run, and "+who+": Claude Code would show it the token"
 	}
 	return out
 }
+
+// WhoListens says who answers on 127.0.0.1:port, as "user 1000 (process 100, /usr/bin/socat)
+// listens on 127.0.0.1:8082"; empty when nobody does. Of several it is the one whose
+// address is the nearest: the kernel gives it the connections. The errors are those of
+// proc.System.Listeners.
+func WhoListens(system proc.System, port uint16) (string, error) {
+	listeners, err := system.Listeners(port)
+	if err != nil {
+		return "", err
+	}
+	nearest := slices.IndexFunc(listeners, func(l proc.Listener) bool { return l.Address.Addr() == loopback })
+	if nearest < 0 {
+		nearest = slices.IndexFunc(listeners, func(l proc.Listener) bool { return l.Address.Addr().IsUnspecified() })
+	}
+	if nearest < 0 {
+		return "", nil
+	}
+	l := listeners[nearest]
+	who := fmt.Sprintf("user %d", l.UID)
+	if owners, _ := system.Owners(l.Inode); len(owners) > 0 {
+		who += fmt.Sprintf(" (process %d, %s)", owners[0].PID, text.Clean(owners[0].Path, 80))
+	}
+	return fmt.Sprintf("%s listens on %s", who, l.Address), nil
+}
+
+var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
 func owned(system proc.System, l proc.Listener, port uint16, relay Relay) (Outcome, string) {
 	if l.UID != 0 && !relay.Rootless {

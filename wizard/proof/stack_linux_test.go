@@ -20,6 +20,8 @@ const (
 	every4    = "00000000"
 	loopback6 = "00000000000000000000000001000000"
 	every6    = "00000000000000000000000000000000"
+	mapped4   = "0000000000000000FFFF00000100007F"
+	mappedAny = "0000000000000000FFFF000000000000"
 )
 
 // kernel is a /proc that a test writes, with a process 1 in it.
@@ -216,6 +218,15 @@ func TestPortOwner(t *testing.T) {
 			k.listens("tcp", loopback4, 0, 10)
 			k.process(100, program, relay(gatewayIP), 10)
 		}, Held, Broken, "user 1000 listens on 127.0.0.2:8082 too"},
+		"a foreign program on ::ffff:127.0.0.1": {func(k *kernel) {
+			k.listens("tcp6", mapped4, 1000, 10)
+			k.process(100, "/usr/bin/java", "java", 10)
+		}, Broken, Held, "process 100, /usr/bin/java, listens on 127.0.0.1:8082"},
+		"somebody on ::ffff:0.0.0.0 too": {func(k *kernel) {
+			k.listens("tcp", loopback4, 0, 10)
+			k.process(100, program, relay(gatewayIP), 10)
+			k.listens("tcp6", mappedAny, 1000, 11)
+		}, Held, Broken, "user 1000 listens on 0.0.0.0:8082 too"},
 		"the relay on 0.0.0.0": {func(k *kernel) {
 			k.listens("tcp", every4, 0, 10)
 			k.process(100, program, relay(gatewayIP), 10)
@@ -244,18 +255,30 @@ func TestPortOwner(t *testing.T) {
 	}
 }
 
-// TestPortOwnerReadsNoNonsense: a table that is not in the kernel's form leaves the
-// claim open.
 func TestPortUnused(t *testing.T) {
 	k := newKernel(t)
 	if got := PortUnused(proc.System{Proc: k.dir}, port); got.Outcome != Held {
 		t.Errorf("nobody listens: %+v", got)
 	}
-	k.listens("tcp", loopback4, 1000, 10)
 	k.process(100, "/usr/bin/python3", "http.server", 10)
-	got := PortUnused(proc.System{Proc: k.dir}, port)
-	if got.Outcome != Broken || !strings.Contains(got.Detail, "user 1000 (process 100, /usr/bin/python3) listens on 127.0.0.1:8082") {
-		t.Errorf("somebody listens: %+v", got)
+	const python = "user 1000 (process 100, /usr/bin/python3) listens on "
+	for _, c := range []struct {
+		// Each is one more socket than the one before had.
+		file, address string
+		uid, inode    int
+		want          string
+	}{
+		{"tcp6", loopback6, 1000, 11, ""},
+		{"tcp", other4, 1000, 12, ""},
+		{"tcp6", every6, 1001, 13, "user 1001 listens on [::]:8082"},
+		{"tcp", every4, 1002, 14, "user 1002 listens on 0.0.0.0:8082"},
+		{"tcp6", mapped4, 1000, 10, python + "127.0.0.1:8082"},
+	} {
+		k.listens(c.file, c.address, c.uid, c.inode)
+		got := PortUnused(proc.System{Proc: k.dir}, port)
+		if (got.Outcome == Broken) != (c.want != "") || !strings.Contains(got.Detail, c.want) {
+			t.Errorf("%s: %+v, want %q", c.address, got, c.want)
+		}
 	}
 	k.write("   0: nonsense\n", "net", "tcp")
 	if got := PortUnused(proc.System{Proc: k.dir}, port); got.Outcome != Unknown || got.Detail == "" {
@@ -263,6 +286,8 @@ func TestPortUnused(t *testing.T) {
 	}
 }
 
+// TestPortOwnerReadsNoNonsense: a table that is not in the kernel's form leaves the
+// claim open.
 func TestPortOwnerReadsNoNonsense(t *testing.T) {
 	k := newKernel(t)
 	k.write("   0: nonsense\n", "net", "tcp")
