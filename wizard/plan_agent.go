@@ -23,10 +23,9 @@ const turnSeconds = 600
 // what is kept in spite of the switch that tells it to keep nothing (I-03).
 const leastDays = 1
 
-// command is the command line by which another program runs one of ours: it names
-// the set-up, since that program's environment may not.
+// command is the command line by which another program runs one of ours.
 func (w *Wizard) command(name string) []string {
-	return []string{w.Executable, name, "--setup", w.Paths.SetupFile()}
+	return claude.OwnCommand(w.Executable, name, w.Paths.SetupFile())
 }
 
 // largestAnswer is how many tokens OpenClaw may ask a model for at once.

@@ -7,6 +7,12 @@ import (
 	"strings"
 )
 
+// OwnCommand is how another program runs a command of clawsetup's, as argv: it names the
+// set-up, since that program's environment may not.
+func OwnCommand(program, name, setupFile string) []string {
+	return []string{program, name, "--setup", setupFile}
+}
+
 // Quote makes argv the one string that apiKeyHelper is: Claude Code gives it to a
 // shell, so every word is quoted, whatever it holds.
 func Quote(argv []string) (string, error) {

@@ -144,9 +144,8 @@ func settingsOurs(_ context.Context, h *Host, a *answer) {
 // helper, limit or model name in it was agreed to by nobody.
 func (h *Host) settingsAsWritten(a *answer, f settingsFile) {
 	m := h.Made
-	helper := m.command("token")
 	b, err := claude.Settings(claude.SettingsParams{
-		ProxyURL: h.proxyURL(), TokenHelper: helper, RetentionDays: max(m.RetentionDays, 1), TurnSeconds: h.turnSeconds(),
+		ProxyURL: h.proxyURL(), TokenHelper: h.tokenHelper(f), RetentionDays: max(m.RetentionDays, 1), TurnSeconds: h.turnSeconds(),
 	})
 	if err != nil {
 		a.cannot(f.path, err)
@@ -175,6 +174,24 @@ func (h *Host) settingsAsWritten(a *answer, f settingsFile) {
 		}
 		a.found(Location{Path: f.path, Key: key}, "it is not what clawsetup writes")
 	}
+}
+
+// tokenHelper is the helper that our file has to name, as argv, by that name of our program
+// which stands in it.
+func (h *Host) tokenHelper(f settingsFile) []string {
+	argv := claude.OwnCommand(h.Made.Program, "token", h.Made.SetupFile)
+	whole, err := claude.Quote(argv)
+	if err != nil {
+		return argv // claude.Settings tells
+	}
+	program, _ := claude.Quote(argv[:1])
+	has, _ := f.get("apiKeyHelper").(string)
+	if first, ok := strings.CutSuffix(has, strings.TrimPrefix(whole, program)); ok {
+		if path := strings.Trim(first, `'"`); h.leadsToProgram(path) {
+			argv[0] = path
+		}
+	}
+	return argv
 }
 
 // settingsPrivate: who may write to a settings file decides what Claude Code runs.

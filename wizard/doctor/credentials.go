@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/clawsetup/clawsetup/secrets"
+	"github.com/clawsetup/clawsetup/wizard/claude"
 	"github.com/clawsetup/clawsetup/wizard/claude/command"
 	"github.com/clawsetup/clawsetup/wizard/openclaw"
 	"github.com/clawsetup/clawsetup/wizard/text"
@@ -170,7 +171,7 @@ func (h *Host) providerOurs(a *answer, c *config, has map[string]any) {
 	if h.Made == nil || h.Made.NoAgent || !h.ownProgram(textAt(has, "command")) {
 		return
 	}
-	argv := h.Made.command("secrets")
+	argv := claude.OwnCommand(textAt(has, "command"), "secrets", h.Made.SetupFile)
 	if textAt(has, "command") == h.secretLauncher() {
 		argv = []string{h.secretLauncher()}
 	}
@@ -199,9 +200,25 @@ func (h *Host) secretLauncher() string { return filepath.Join(h.Made.AgentDir, "
 // ownProgram tells whether a command is clawsetup's, or our script before it.
 func (h *Host) ownProgram(path string) bool {
 	if h.Made != nil {
-		return path == h.Made.Program || path == h.secretLauncher()
+		return path == h.secretLauncher() || h.leadsToProgram(path)
 	}
 	return strings.HasPrefix(strings.ToLower(filepath.Base(path)), "clawsetup")
+}
+
+// leadsToProgram tells whether a path is the installation's program, or leads to the same
+// file through links that nobody else can turn: which of its names clawsetup was called by
+// when it wrote a file, and which it is called by now, may be two.
+func (h *Host) leadsToProgram(path string) bool {
+	if path == h.Made.Program {
+		return true
+	}
+	st, err := os.Lstat(path)
+	if err != nil || !filepath.IsAbs(path) || resolvedPath(path) != resolvedPath(h.Made.Program) {
+		return false
+	}
+	owner, known := ownerOf(st)
+	why, err := h.othersWrite(path)
+	return err == nil && why == "" && (!known || owner == 0 || owner == h.UID)
 }
 
 // modelChecks ask where prompts go that do not pass Claude Code.

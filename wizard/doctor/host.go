@@ -114,11 +114,6 @@ type Made struct {
 	Journal func(context.Context) (Journal, error)
 }
 
-// command is how another program runs a command of clawsetup's, as argv.
-func (m *Made) command(name string) []string {
-	return []string{m.Program, name, "--setup", m.SetupFile}
-}
-
 // Relaxed is a control that was given up.
 type Relaxed struct{ What, Control, Why string }
 

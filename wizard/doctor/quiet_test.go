@@ -1,0 +1,67 @@
+//go:build unix
+
+package doctor
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// linked is an installation whose program has two names: one that is called, and one that
+// stands in the files. The second leads to the first, or the other way round.
+func linked(called, written string) func(*scene) {
+	return func(s *scene) {
+		link := s.path("bin/clawsetup")
+		target := s.write("opt/clawsetup-1/clawsetup", "#!/bin/sh\n", 0o700)
+		s.must(os.MkdirAll(filepath.Dir(link), 0o700))
+		s.must(os.Symlink(target, link))
+		s.Made.Program = s.path(called)
+		for _, f := range []string{s.OpenClawConfig, s.Made.ClaudeSettings} {
+			s.replace(f, "/usr/bin/clawsetup", s.path(written))
+		}
+	}
+}
+
+const (
+	aLink   = "bin/clawsetup"
+	aTarget = "opt/clawsetup-1/clawsetup"
+)
+
+// oddities are hosts that look odd and are as they should be: nothing above Info is said of
+// them.
+var oddities = map[string]func(*scene){
+	"the program is called by a link":       linked(aLink, aTarget),
+	"a link to the program is in the files": linked(aTarget, aLink),
+}
+
+func TestNothingIsSaidOf(t *testing.T) {
+	for name, change := range oddities {
+		t.Run(name, func(t *testing.T) {
+			for id, r := range examined(t, change) {
+				if r.Outcome == Found && r.Severity() > Info {
+					t.Errorf("%s: %+v", id, r.Findings)
+				}
+			}
+		})
+	}
+}
+
+// TestLinksToTheProgram: a link that somebody else may turn is not the program.
+func TestLinksToTheProgram(t *testing.T) {
+	for name, spoil := range map[string]func(*scene){
+		"in a folder for everybody": func(s *scene) { s.must(os.Chmod(s.path("bin"), 0o777)) },
+		"to another program": func(s *scene) {
+			s.must(os.Remove(s.path(aLink)))
+			s.must(os.Symlink(s.write("opt/evil", "#!/bin/sh\n", 0o700), s.path(aLink)))
+		},
+		"to nothing": func(s *scene) { s.must(os.Remove(s.path(aTarget))) },
+	} {
+		got := examined(t, both(linked(aTarget, aLink), spoil))
+		for _, id := range []string{"secret-provider", "claude-settings-ours"} {
+			if got[id].Outcome != Found {
+				t.Errorf("%s: %s is %s", name, id, got[id].Outcome)
+			}
+		}
+	}
+}
