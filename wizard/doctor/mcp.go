@@ -231,30 +231,96 @@ var (
 	starters = []string{"nohup", "nice", "timeout", "setsid", "stdbuf", "xargs", "busybox", "chroot", "unshare", "nsenter"}
 )
 
-// evaluating are the options by which a language runs its argument.
-var evaluating = []struct {
-	language func() *regexp.Regexp
-	options  []string
-}{
-	{text.Pattern(`^(?:node|nodejs|bun)$`), []string{"-e", "--eval", "-p", "--print", "-pe"}},
-	{text.Pattern(`^deno$`), []string{"eval"}},
-	{text.Pattern(`^(?:python|pypy)[\d.]*$`), []string{"-c"}},
-	{text.Pattern(`^(?:perl|ruby|lua)[\d.]*$`), []string{"-e", "-E"}},
-	{text.Pattern(`^php[\d.]*$`), []string{"-r"}},
+// language is one that can be told its program in an argument. Options are looked at up to
+// the script: what stands behind it is the script's own.
+type language struct {
+	name func() *regexp.Regexp
+	// evaluates are the letters of the options that run their value, valued those that take
+	// the rest of their word or the next one, joined those that take the rest alone, ends
+	// those behind which the script's own words begin. Letters may stand together.
+	evaluates, valued, joined, ends string
+	// long are the long options that run their value, longValued those that take one.
+	long, longValued []string
+	// word is a command that runs what follows; before is one that may stand before the
+	// script.
+	word, before string
+}
+
+var languages = []language{
+	{
+		name: text.Pattern(`^(?:node|nodejs|bun)$`), evaluates: "ep", valued: "rC", before: "run", long: []string{"--eval", "--print"},
+		longValued: []string{
+			"--require", "--import", "--loader", "--experimental-loader", "--conditions", "--env-file", "--env-file-if-exists", "--input-type", "--title",
+			"--preload", "--cwd", "--config", "--define", "--port",
+		},
+	},
+	{name: text.Pattern(`^deno$`), word: "eval", valued: "L", longValued: []string{"--log-level"}},
+	{name: text.Pattern(`^(?:python|pypy)[\d.]*$`), evaluates: "c", valued: "WX", ends: "m", longValued: []string{"--check-hash-based-pycs"}},
+	{name: text.Pattern(`^perl[\d.]*$`), evaluates: "eE", valued: "I", joined: "MmxiFdDCV"},
+	{name: text.Pattern(`^ruby[\d.]*$`), evaluates: "e", valued: "rICE", joined: "xiFKTW", longValued: []string{"--encoding", "--external-encoding", "--internal-encoding"}},
+	{name: text.Pattern(`^lua[\d.]*$`), evaluates: "e", valued: "l"},
+	{
+		name: text.Pattern(`^php[\d.]*$`), evaluates: "rBRE", valued: "cdtSz", ends: "fF", long: []string{"--run", "--process-code", "--process-begin", "--process-end"},
+		longValued: []string{"--php-ini", "--define", "--docroot", "--server", "--zend-extension"},
+	},
 }
 
 // inline tells whether the arguments of a language hold a program.
 func inline(name string, args []string) bool {
-	for _, e := range evaluating {
-		if !e.language().MatchString(name) {
-			continue
+	i := slices.IndexFunc(languages, func(l language) bool { return l.name().MatchString(name) })
+	return i >= 0 && languages[i].inline(args)
+}
+
+func (l language) inline(args []string) bool {
+	for i := 0; i < len(args); i++ {
+		arg := args[i]
+		option, _, joined := strings.Cut(arg, "=")
+		switch {
+		case arg == "" || arg == "--" || arg == "-":
+			return false
+		case strings.HasPrefix(arg, "--") && slices.Contains(l.long, option):
+			return true
+		case strings.HasPrefix(arg, "--"):
+			if slices.Contains(l.longValued, option) && !joined {
+				i++
+			}
+		case strings.HasPrefix(arg, "-"):
+			code, next, over := l.letters(arg[1:])
+			if code || over {
+				return code
+			}
+			if next {
+				i++
+			}
+		case arg == l.word:
+			return true
+		case arg != l.before || i > 0 && args[i-1] == l.before:
+			return false
 		}
-		return slices.ContainsFunc(args, func(arg string) bool {
-			option, _, _ := strings.Cut(arg, "=")
-			return slices.Contains(e.options, option)
-		})
+		// A module that is loaded first may be a program as well.
+		if i < len(args) && (strings.HasPrefix(args[i], "data:") || strings.Contains(args[i], "=data:")) {
+			return true
+		}
 	}
 	return false
+}
+
+// letters reads a word of short options: whether one of them runs its value, takes the
+// next word, or is the last one before the script's own.
+func (l language) letters(word string) (code, next, over bool) {
+	for i, c := range word {
+		switch {
+		case strings.ContainsRune(l.evaluates, c):
+			return true, false, false
+		case strings.ContainsRune(l.ends, c):
+			return false, false, true
+		case strings.ContainsRune(l.valued, c):
+			return false, i == len(word)-1, false
+		case strings.ContainsRune(l.joined, c):
+			return false, false, false
+		}
+	}
+	return false, false, false
 }
 
 // opening are options of a container engine that let a container out: as a whole word, or

@@ -40,6 +40,10 @@ var mcpPairs = map[string]pair{
 	"mcp-shell": {good: serves(localServer), bad: map[string]func(*scene){"sh": serves(`{"command":"sh","args":["-c","files"]}`), "pipe": serves(`{"command":"/bin/files|tee"}`),
 		"after another": serves(`{"command":"/usr/bin/timeout","args":["10","/bin/sh","-c","x"]}`), "node": serves(`{"command":"/usr/bin/node","args":["-e","require('child_process')"]}`),
 		"node, joined": serves(`{"command":"/usr/bin/node","args":["--eval=1"]}`), "python": serves(`{"command":"/usr/bin/python3.12","args":["-I","-c","import os"]}`),
+		"python, joined": serves(`{"command":"/usr/bin/python3","args":["-cimport os"]}`), "python, together": serves(`{"command":"/usr/bin/python3","args":["-X","dev","-Ic","import os"]}`),
+		"perl, together": serves(`{"command":"/usr/bin/perl","args":["-we","system('id')"]}`), "ruby, behind a folder": serves(`{"command":"/usr/bin/ruby","args":["-C","/srv","-ne","1"]}`),
+		"node, behind a module": serves(`{"command":"/usr/bin/node","args":["-r","/opt/a.js","--import","/opt/b.js","-e","1"]}`), "bun": serves(`{"command":"/usr/bin/bun","args":["run","-e","1"]}`),
+		"node, a module": serves(`{"command":"/usr/bin/node","args":["--import","data:text/javascript,1","/opt/a.js"]}`), "php": serves(`{"command":"/usr/bin/php","args":["-d","a=b","-r1;"]}`),
 		"deno": sets("mcp.servers", map[string]any{"x": map[string]any{"command": "/usr/bin/deno", "args": []any{"eval", "1"}}})}},
 	"mcp-privileged": {good: serves(`{"command":"/usr/bin/docker","args":["run","-i","--rm","-v","/srv/files:/data:ro","mcp/files@sha256:` + strings.Repeat("0", 64) + `"]}`), bad: map[string]func(*scene){
 		"root": serves(`{"command":"/usr/bin/sudo","args":["/usr/bin/files"]}`), "container": inContainer("--privileged"), "disk": inContainer("-v", "/:/host"), "joined": inContainer("--volume=/etc:/etc:ro"),

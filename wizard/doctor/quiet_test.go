@@ -33,6 +33,15 @@ const (
 var oddities = map[string]func(*scene){
 	"the program is called by a link":       linked(aLink, aTarget),
 	"a link to the program is in the files": linked(aTarget, aLink),
+
+	// What stands behind a script is the script's own.
+	"a server's port":          serves(`{"command":"/usr/bin/node","args":["/opt/mcp/index.js","-p","3000"]}`),
+	"a server's environment":   serves(`{"command":"/usr/bin/node","args":["--require","/opt/mcp/first.js","/opt/mcp/index.js","-e","production"]}`),
+	"a module's configuration": serves(`{"command":"/usr/bin/python3","args":["-I","-m","mcp_server_files","-c","/etc/mcp.toml"]}`),
+	"a joined module":          serves(`{"command":"/usr/bin/python3","args":["-W","ignore","-mmcp_server_files","-c","/etc/mcp.toml"]}`),
+	"an encoding":              serves(`{"command":"/usr/bin/ruby","args":["-E","UTF-8","/opt/mcp/server.rb","-e","production"]}`),
+	"a task of deno":           serves(`{"command":"/usr/bin/deno","args":["run","/opt/mcp/server.ts","eval"]}`),
+	"a script of bun":          serves(`{"command":"/usr/bin/bun","args":["run","/opt/mcp/server.ts","-p","3000"]}`),
 }
 
 func TestNothingIsSaidOf(t *testing.T) {
