@@ -341,19 +341,67 @@ func privileged(a *answer, s server) {
 		a.found(s.at("command"), "server %s is run with the rights of somebody else", s.name)
 		return
 	}
-	if !slices.Contains([]string{"docker", "podman", "nerdctl"}, name) {
+	if !slices.Contains(containerEngines, name) {
 		return
 	}
-	for i, arg := range s.args {
-		option, value, joined := strings.Cut(arg, "=")
-		opens, known := opening[option]
-		if !joined && i+1 < len(s.args) {
-			value = s.args[i+1]
-		}
-		if known && (opens == nil && value != "false" || opens != nil && opens().MatchString(value)) {
-			a.found(s.at("args"), "server %s: its container is let out by %s", s.name, option)
+	options, _ := s.container()
+	for _, o := range options {
+		opens, known := opening[o.name]
+		if known && (opens == nil && o.value != "false" || opens != nil && opens().MatchString(o.value)) {
+			a.found(s.at("args"), "server %s: its container is let out by %s", s.name, o.name)
 		}
 	}
+}
+
+var containerEngines = []string{"docker", "podman", "nerdctl"}
+
+type engineOption struct{ name, value string }
+
+// alone are the options of a container engine's run that take no value: letters, and
+// words. Any other is taken to have one.
+const (
+	aloneLetters = "ditPq"
+	aloneWords   = " --detach --interactive --tty --rm --init --privileged --read-only --publish-all --no-healthcheck --oom-kill-disable --sig-proxy --disable-content-trust --quiet " +
+		"--use-api-socket --replace --rmi --no-hosts --no-hostname --tls-verify --http-proxy --env-host --passwd --read-only-tmpfs --rootfs --unsetenv-all "
+)
+
+// container are the options that a container engine is given, and the image that it runs:
+// what stands behind that belongs to the program in it. Without an image, or with another
+// command than run, they are all that look like one.
+func (s server) container() (options []engineOption, image string) {
+	runs := slices.Index(s.args, "run")
+	for i := 0; i < len(s.args); i++ {
+		arg := s.args[i]
+		name, value, joined := strings.Cut(arg, "=")
+		switch {
+		case !strings.HasPrefix(arg, "-"):
+			if runs >= 0 && i > runs && arg != "run" {
+				return options, arg
+			}
+			continue
+		case !strings.HasPrefix(arg, "--"):
+			name, value, joined = shortOption(arg)
+		case strings.Contains(aloneWords, " "+name+" "):
+			joined = true
+		}
+		if !joined && i+1 < len(s.args) {
+			i++
+			value = s.args[i]
+		}
+		options = append(options, engineOption{name, value})
+	}
+	return options, ""
+}
+
+// shortOption reads a word of letters: the last of them, and what is joined to it.
+func shortOption(word string) (name, value string, joined bool) {
+	for i, c := range word[1:] {
+		if !strings.ContainsRune(aloneLetters, c) {
+			value = strings.TrimPrefix(word[i+2:], "=")
+			return "-" + string(c), value, value != ""
+		}
+	}
+	return word, "", true
 }
 
 // serverLoaders: the variables that a server is given put code into it.
@@ -396,8 +444,8 @@ func (s server) fetched() (rest []string, ok bool) {
 
 // unpinned: what is fetched today may be another program tomorrow.
 func unpinned(a *answer, s server) {
-	if name := program(s.command); (name == "docker" || name == "podman") && slices.Contains(s.args, "run") {
-		if !slices.ContainsFunc(s.args, func(arg string) bool { return strings.Contains(arg, "@sha256:") }) {
+	if slices.Contains(containerEngines, program(s.command)) && slices.Contains(s.args, "run") {
+		if _, image := s.container(); !strings.Contains(image, "@sha256:") {
 			a.found(s.at("args"), "server %s: the image is not named with its digest", s.name)
 		}
 		return

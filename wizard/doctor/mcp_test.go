@@ -49,7 +49,9 @@ var mcpPairs = map[string]pair{
 		"root": serves(`{"command":"/usr/bin/sudo","args":["/usr/bin/files"]}`), "container": inContainer("--privileged"), "disk": inContainer("-v", "/:/host"), "joined": inContainer("--volume=/etc:/etc:ro"),
 		"mount": inContainer("--mount", "type=bind,source=/,target=/host"), "socket": inContainer("-v", "/var/run/docker.sock:/s"), "processes": inContainer("--pid=host"),
 		"network": inContainer("--net", "host"), "right": inContainer("--cap-add", "SYS_ADMIN"), "calls": inContainer("--security-opt", "seccomp=unconfined"),
-		"openclaw": sets("mcp.servers", map[string]any{"x": map[string]any{"command": "/usr/bin/doas", "args": []any{"/usr/bin/files"}}}),
+		"disk, joined": inContainer("-it", "-v/:/host"), "behind a network": inContainer("--network", "files", "-dit", "-e", "A=b", "--privileged"), "false": inContainer("--privileged=true"),
+		"another command": serves(`{"command":"/usr/bin/docker","args":["exec","-i","--privileged","files","/usr/bin/files"]}`),
+		"openclaw":        sets("mcp.servers", map[string]any{"x": map[string]any{"command": "/usr/bin/doas", "args": []any{"/usr/bin/files"}}}),
 	}},
 	"mcp-environment": {good: serves(localServer), bad: map[string]func(*scene){
 		"preload": serves(`{"command":"/usr/bin/files","env":{"LD_PRELOAD":"/tmp/x.so"}}`), "node": serves(`{"command":"/usr/bin/files","env":{"NODE_OPTIONS":"--require /tmp/x.js"}}`),
@@ -57,7 +59,8 @@ var mcpPairs = map[string]pair{
 	}},
 	"mcp-unpinned": {good: serves(`{"command":"npx","args":["-y","files@1.2.3"]}`), bad: map[string]func(*scene){"none": serves(`{"command":"npx","args":["-y","files"]}`), "latest": serves(`{"command":"uvx","args":["files@latest"]}`), "range": serves(`{"command":"npx","args":["files@^1.2.3"]}`),
 		"windows": serves(`{"command":"C:\\\\npm\\\\npx.cmd","args":["files"]}`), "npm": serves(`{"command":"/usr/bin/npm","args":["exec","files"]}`), "uv": serves(`{"command":"/usr/bin/uv","args":["tool","run","files"]}`),
-		"image": serves(`{"command":"/usr/bin/docker","args":["run","-i","--rm","mcp/files:latest"]}`)}},
+		"image":                      serves(`{"command":"/usr/bin/docker","args":["run","-i","--rm","mcp/files:latest"]}`),
+		"a digest of something else": serves(`{"command":"/usr/bin/podman","args":["run","--label","a=b@sha256:0","mcp/files","x@sha256:0"]}`)}},
 	"mcp-secrets":    {good: serves(localServer), bad: map[string]func(*scene){"env": serves(`{"command":"/usr/bin/files","env":{"API_KEY":"a-real-credential-0123456789"}}`), "argument": serves(`{"command":"/usr/bin/files","args":["--token=a-real-credential-0123456789"]}`), "address": serves(`{"url":"https://me:word@mcp.example.com/","headers":{"X":"y"}}`), "header": serves(`{"url":"https://mcp.example.com/","headers":{"Authorization":"Bearer abcdefghijklmnop0123"}}`)}},
 	"mcp-plain-http": {good: serves(remoteServer), bad: map[string]func(*scene){"http": serves(`{"url":"http://mcp.example.com/","headers":{"Authorization":"${MCP_TOKEN}"}}`)}},
 	"mcp-certificates": {good: serves(remoteServer), bad: map[string]func(*scene){

@@ -24,6 +24,7 @@ func linked(called, written string) func(*scene) {
 }
 
 const (
+	anImage = "mcp/files@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 	aLink   = "bin/clawsetup"
 	aTarget = "opt/clawsetup-1/clawsetup"
 )
@@ -33,6 +34,9 @@ const (
 var oddities = map[string]func(*scene){
 	"the program is called by a link":       linked(aLink, aTarget),
 	"a link to the program is in the files": linked(aTarget, aLink),
+
+	// What stands behind an image belongs to the program in it.
+	"a server's device": serves(`{"command":"/usr/bin/docker","args":["run","-i","--rm","-e","A=b","--name","files","` + anImage + `","--device","cpu","-v","/:/"]}`),
 
 	// What stands behind a script is the script's own.
 	"a server's port":          serves(`{"command":"/usr/bin/node","args":["/opt/mcp/index.js","-p","3000"]}`),
