@@ -27,7 +27,7 @@ type imageConfig struct {
 // architectures, as an emulator makes them possible, do not see the same one.
 func (i ImageSetup) content(architecture string) engine.Content {
 	if architecture != runtime.GOARCH {
-		return engine.Content{Pin: i.Digest}
+		return engine.Content{Pin: i.Digest, OtherPlatform: true}
 	}
 	return engine.Content{Pin: i.Digest, Manifest: i.PlatformDigest, Config: i.ConfigDigest}
 }

@@ -15,6 +15,9 @@ type Content struct {
 	// Pin is what the image is fetched by, Manifest the platform's manifest under it and
 	// Config that one's configuration.
 	Pin, Manifest, Config string
+	// OtherPlatform says that only the pin is known, since the image was looked at for
+	// another architecture than the engine's.
+	OtherPlatform bool
 }
 
 // ErrOtherContent says that the engine has another image under a pin than the one that
@@ -36,10 +39,12 @@ func (i Image) Compare(want Content) error {
 	switch {
 	case want.Config != "" && i.ID == want.Config, same(want.Manifest):
 		return nil
+	case want.Pin != "" && i.ID == want.Pin:
+		return nil // containerd's store: the id is the pinned index
+	case want.OtherPlatform:
+		return fmt.Errorf("%w: it was looked at for the architecture of this program, and the engine has another", ErrNotCompared)
 	case want.Config == "":
 		return fmt.Errorf("%w: the set-up does not say which it was; clawsetup init --section image looks at it again", ErrNotCompared)
-	case i.ID == want.Pin:
-		return nil // containerd's store: the id is the pinned index
 	case !i.ByConfig:
 		return fmt.Errorf("%w: the engine's ids are not the digests of configurations", ErrNotCompared)
 	}

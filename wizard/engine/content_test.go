@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"strings"
 	"testing"
 )
 
@@ -22,11 +23,18 @@ func TestCompare(t *testing.T) {
 		"containerd's store, by something else": {Image{ID: "sha256:else", Digests: []string{"sha256:index"}}, looked, ErrNotCompared},
 		"an engine that counts otherwise":       {Image{ID: "sha256:podman"}, looked, ErrNotCompared},
 		"a set-up of an earlier version":        {Image{ID: "sha256:config", ByConfig: true}, Content{Pin: "sha256:index", Manifest: "sha256:manifest"}, ErrNotCompared},
+		"an earlier version, by index":          {Image{ID: "sha256:index"}, Content{Pin: "sha256:index"}, nil},
+		"another architecture, by index":        {Image{ID: "sha256:index"}, Content{Pin: "sha256:index", OtherPlatform: true}, nil},
+		"another architecture":                  {Image{ID: "sha256:config", ByConfig: true}, Content{Pin: "sha256:index", OtherPlatform: true}, ErrNotCompared},
 		"nothing is known":                      {Image{ByConfig: true}, Content{}, ErrNotCompared},
 		"an image without an id":                {Image{ByConfig: true}, looked, ErrOtherContent},
 	} {
 		if err := c.has.Compare(c.want); !errors.Is(err, c.err) {
 			t.Errorf("%s: %v, want %v", name, err, c.err)
+		}
+		// Looking again helps an old set-up, and no other architecture.
+		if err := c.has.Compare(c.want); c.want.OtherPlatform && err != nil && strings.Contains(err.Error(), "init") {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
