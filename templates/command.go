@@ -75,16 +75,60 @@ func IsWrapper(entrypoint []string) bool {
 }
 
 // keepsToken refuses a command that takes the token out of the environment again,
-// without which the proxy serves every client (S-01): env with an option, and any that
-// names the variable. No command that an image was seen to have does.
+// without which the proxy serves every client (S-01): env that clears it, wherever that
+// stands, and any word that names the variable. No command that an image was seen to have
+// does. A program can do so unseen as well: that the command is the image's own is what the
+// proof of a running stack compares.
 func keepsToken(argv []string) bool {
 	if len(argv) == 0 || argv[0] == "" || argv[0][0] == '-' {
 		return false
 	}
-	if path.Base(argv[0]) == "env" && len(argv) > 1 && strings.HasPrefix(argv[1], "-") {
-		return false
+	return !clearsEnvironment(argv) && !slices.ContainsFunc(argv, func(w string) bool { return strings.Contains(w, "ANTHROPIC_API_KEY") })
+}
+
+// clearsEnvironment tells whether env is run with an option that takes variables away: by a
+// word, or by the text of a shell or of env -S in one.
+func clearsEnvironment(argv []string) bool {
+	var words []string
+	for _, w := range argv {
+		words = append(words, strings.FieldsFunc(w, func(c rune) bool { return strings.ContainsRune(" \t\r\n'\"`;&|()", c) })...)
 	}
-	return !slices.ContainsFunc(argv, func(w string) bool { return strings.Contains(w, "ANTHROPIC_API_KEY") })
+	for i, w := range words {
+		if path.Base(w) != "env" {
+			continue
+		}
+		for rest := words[i+1:]; len(rest) > 0 && (strings.HasPrefix(rest[0], "-") || strings.Contains(rest[0], "=")); rest = rest[1:] {
+			if clearing(rest[0]) {
+				return true
+			}
+			if takesFolder(rest[0]) && len(rest) > 1 {
+				rest = rest[1:]
+			}
+		}
+	}
+	return false
+}
+
+// clearing tells whether a word of env's is -, -i or -u, alone or among other letters, or a
+// long form of them, which may be cut short.
+func clearing(word string) bool {
+	if long, ok := strings.CutPrefix(word, "--"); ok {
+		name, _, _ := strings.Cut(long, "=")
+		return name != "" && (strings.HasPrefix("ignore-environment", name) || strings.HasPrefix("unset", name))
+	}
+	letters, ok := strings.CutPrefix(word, "-")
+	if at := strings.IndexByte(letters, 'S'); at >= 0 { // what follows are words again
+		return clearing("-0"+letters[:at]) || clearing(letters[at+1:])
+	}
+	if at := strings.IndexByte(letters, 'C'); at >= 0 { // what follows is a folder
+		letters = letters[:at] + "C"
+	}
+	return ok && (letters == "" || strings.ContainsAny(letters, "iu"))
+}
+
+// takesFolder tells whether the next word is the folder that env changes to.
+func takesFolder(word string) bool {
+	return word == "--chdir" || strings.HasPrefix(word, "-") && !strings.HasPrefix(word, "--") && strings.HasSuffix(word, "C")
 }
 
 // shellWords takes apart what quoteShell put together, and nothing else.

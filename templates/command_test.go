@@ -96,7 +96,8 @@ func TestQuoteShell(t *testing.T) {
 // TestIsWrapper: the wrapper is known by all of it. What comes after the secrets were
 // read must be one command that keeps the token.
 func TestIsWrapper(t *testing.T) {
-	for _, argv := range [][]string{{"python", "x.py"}, {"/bin/sh", "-c", "exec /proxy --port=$PORT"}, {"env", "python"}, {"it's", "", "a b", `a\b`, "'", "ключ"}} {
+	for _, argv := range [][]string{{"python", "x.py"}, {"/bin/sh", "-c", "exec /proxy --port=$PORT"}, {"env", "python"}, {"/usr/bin/env", "-S", "python x"}, {"env", "-C", "/app", "-v", "A=-i", "python", "-i", "-u"},
+		{"sh", "-c", "env A=b python -u x.py"}, {"it's", "", "a b", `a\b`, "'", "ключ"}} {
 		wrapped, launched, err := Entrypoints(nil, argv, "/app")
 		if err != nil || !IsWrapper(wrapped) || !IsLaunched(launched) {
 			t.Errorf("%q is not known again: %q, %q, %v", argv, wrapped, launched, err)
@@ -110,7 +111,15 @@ func TestIsWrapper(t *testing.T) {
 			t.Errorf("%q passes", rest)
 		}
 	}
-	for _, argv := range [][]string{{"env", "-u", "ANTHROPIC_API_KEY", "python"}, {""}, {"-x"}, nil} {
+	for _, argv := range [][]string{
+		{"nice", "env", "-i", "python"}, {"sh", "-c", "exec env -i python"}, {"env", "-vi", "python"}, {"env", "-S", "-i python"}, {"env", "-S-i python"},
+		{"env", "A=b", "-", "python"}, {"env", "--unset=X", "python"}, {"env", "--ig", "python"}, {"env", "-C", "/app", "-uX", "python"}, {"sh", "-c", "(/bin/env -u X python)"},
+		{"env", "-u", "ANTHROPIC_API_KEY", "python"}, {""}, {"-x"}, nil,
+	} {
+		wrapped, _ := Wrapper(nil, argv, "/app")
+		if IsWrapper(wrapped) {
+			t.Errorf("%q passes", argv)
+		}
 		if IsLaunched(Launched(argv)) {
 			t.Errorf("%q passes", argv)
 		}

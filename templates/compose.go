@@ -262,6 +262,10 @@ func (c Compose) check() error {
 	case c.Launcher != "" && !filepath.IsAbs(c.Launcher):
 		return fmt.Errorf("the launcher: %w: not an absolute path", ErrValue)
 	}
+	// What is wrong with the command besides is told where it is read.
+	if argv, err := command(c.Entrypoint, c.Cmd, c.WorkingDir); err == nil && !keepsToken(argv) {
+		return fmt.Errorf("the image's command: %w: it takes variables out of the environment, and could take the proxy's token (S-01)", ErrValue)
+	}
 	for _, p := range c.Tmpfs {
 		if err := CheckTmpfs(p); err != nil {
 			return err

@@ -161,6 +161,7 @@ func TestComposeFileRefuses(t *testing.T) {
 		"tokens negative":    func(c *Compose) { c.MaxTokens = -1 },
 		"timeout fraction":   func(c *Compose) { c.RequestTimeout = 1500 * time.Millisecond },
 		"no command":         func(c *Compose) { c.Cmd = nil },
+		"clears variables":   func(c *Compose) { c.Cmd = []string{"nice", "env", "-i", "python"} },
 		"gateway by tag":     func(c *Compose) { c.Gateway = &Gateway{Image: "clawsetup:latest"} },
 		"writable stack":     func(c *Compose) { c.Writable = true },
 		"launcher relative":  func(c *Compose) { c.Launcher = "clawsetup" },
