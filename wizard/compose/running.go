@@ -96,7 +96,10 @@ func describeHost(s *types.ServiceConfig, h *container.HostConfig) {
 // describeRest is what no check of its own looks at: a stack has none of it. What every
 // container has without being asked is left out.
 func describeRest(s *types.ServiceConfig, h *container.HostConfig) {
-	s.DeviceCgroupRules, s.CgroupParent, s.Links = h.DeviceCgroupRules, h.CgroupParent, h.Links
+	s.DeviceCgroupRules, s.Links = h.DeviceCgroupRules, h.Links
+	if !UsualCgroupParent(h.CgroupParent) {
+		s.CgroupParent = h.CgroupParent
+	}
 	for range h.DeviceRequests {
 		s.Gpus = append(s.Gpus, types.DeviceRequest{Count: 1})
 	}
@@ -108,7 +111,7 @@ func describeRest(s *types.ServiceConfig, h *container.HostConfig) {
 		}
 		s.ExtraHosts[host] = nil
 	}
-	if h.Runtime != "" && !slices.Contains(usualRuntimes, h.Runtime) {
+	if !UsualRuntime(h.Runtime) {
 		s.Runtime = h.Runtime
 	}
 	if h.ShmSize > usualShm {
@@ -116,10 +119,23 @@ func describeRest(s *types.ServiceConfig, h *container.HostConfig) {
 	}
 }
 
-// usualRuntimes are what engines run containers with unless told otherwise; usualShm is
-// the shared memory that they give, in bytes.
-var usualRuntimes = []string{"runc", "io.containerd.runc.v2", "crun", "oci"}
+// UsualRuntime tells whether an engine runs containers with that unless told otherwise: the
+// runtimes of Docker and Podman, and those that put a kernel of its own around each, which
+// an administrator makes the default.
+func UsualRuntime(name string) bool {
+	return slices.Contains([]string{
+		"", "runc", "io.containerd.runc.v2", "crun", "oci", "runsc", "io.containerd.runsc.v1", "kata", "kata-runtime", "io.containerd.kata.v2",
+	}, name)
+}
 
+// UsualCgroupParent tells whether an engine puts containers into that control group unless
+// told otherwise: Docker names none, Podman one of these (libpod, DefaultSystemdCgroupParent,
+// DefaultRootlessCgroupParent and DefaultCgroupfsParent).
+func UsualCgroupParent(name string) bool {
+	return slices.Contains([]string{"", "machine.slice", "user.slice", "/libpod_parent"}, name)
+}
+
+// usualShm is the shared memory that engines give, in bytes.
 const usualShm = 64 << 20
 
 // describeOptions gives the profile back its form in a file: compose hands the engine

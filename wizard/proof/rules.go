@@ -329,7 +329,7 @@ func unexpected(s *subject) string {
 		"devices": len(h.Devices)+len(h.DeviceRequests)+len(h.DeviceCgroupRules) > 0, "host names": len(h.ExtraHosts) > 0,
 		"groups": len(h.GroupAdd) > 0, "links": len(h.Links) > 0, "volumes of other containers": len(h.VolumesFrom) > 0,
 		"kernel settings": len(h.Sysctls) > 0, "the host's users": h.UsernsMode.IsHost(), "the host's name": h.UTSMode.IsHost(),
-		"annotations": len(h.Annotations) > 0, "search domains": len(h.DNSSearch) > 0, "a control group of its own": h.CgroupParent != "", "all its ports": h.PublishAllPorts, "another runtime": h.Runtime != "" && !slices.Contains([]string{"runc", "io.containerd.runc.v2", "crun", "oci"}, h.Runtime),
+		"annotations": len(h.Annotations) > 0, "search domains": len(h.DNSSearch) > 0, "a control group of its own": !compose.UsualCgroupParent(h.CgroupParent), "all its ports": h.PublishAllPorts, "another runtime": !compose.UsualRuntime(h.Runtime),
 	} {
 		if there {
 			return "it was given " + what

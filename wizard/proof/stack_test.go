@@ -86,6 +86,22 @@ func TestAnnotations(t *testing.T) {
 	}
 }
 
+// TestWhatEnginesDoUnasked: Podman's own control groups and an administrator's choice of
+// runtime are not given to one container.
+func TestWhatEnginesDoUnasked(t *testing.T) {
+	for _, tt := range []struct{ parent, runtime, want string }{
+		{"", "", ""}, {"user.slice", "crun", ""}, {"machine.slice", "runsc", ""}, {"", "kata", ""},
+		{"/x", "runc", "it was given a control group of its own"}, {"user.slice/x", "", "it was given a control group of its own"}, {"", "evil", "it was given another runtime"},
+	} {
+		h := &container.HostConfig{Runtime: tt.runtime}
+		h.CgroupParent = tt.parent
+		s := &subject{got: engine.Container{InspectResponse: container.InspectResponse{ContainerJSONBase: &container.ContainerJSONBase{HostConfig: h}}}}
+		if got := unexpected(s); got != tt.want {
+			t.Errorf("%q, %q: %q, want %q", tt.parent, tt.runtime, got, tt.want)
+		}
+	}
+}
+
 // TestSecretsAreTwoFiles: what is mounted where the secrets are is a secret only when it
 // is one of the set-up's two, whatever the compose file says.
 func TestSecretsAreTwoFiles(t *testing.T) {
