@@ -2,7 +2,6 @@ package compose
 
 import (
 	"net/url"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -92,26 +91,4 @@ func apiAddress(s service) string {
 		return "it sends the key without TLS"
 	}
 	return ""
-}
-
-// enginePaths are where sockets of container engines are; a folder that holds one leads
-// to it as well.
-var enginePaths = []string{
-	"/run/docker.sock", "/var/run/docker.sock", "/run/docker/docker.sock", "/run/containerd/containerd.sock", "/var/run/containerd/containerd.sock", "/run/podman/podman.sock",
-	"/var/run/podman/podman.sock", "/run/crio/crio.sock", "/var/run/crio/crio.sock", "/run/user/0/docker.sock", "/var/run/user/0/docker.sock",
-}
-
-// ReachesEngine tells whether a path of the host is a socket, or a folder in which a
-// container engine's socket is: the root, /run, /var, a user's runtime folder.
-func ReachesEngine(host string) bool {
-	p := path.Clean(strings.ReplaceAll(host, `\`, "/"))
-	if !path.IsAbs(p) {
-		return strings.HasSuffix(p, ".sock")
-	}
-	for _, runtime := range []string{"/run/user/", "/var/run/user/"} {
-		if user, ok := strings.CutPrefix(p, runtime); ok && user != "" && !strings.Contains(user, "/") {
-			return true
-		}
-	}
-	return strings.HasSuffix(p, ".sock") || p == "/" || slices.ContainsFunc(enginePaths, func(s string) bool { return strings.HasPrefix(s, p+"/") })
 }

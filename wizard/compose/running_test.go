@@ -128,6 +128,10 @@ func TestReachesEngine(t *testing.T) {
 	for path, want := range map[string]bool{
 		"/": true, "/run": true, "/run/": true, "/var": true, "/var/run": true, "/var/run/docker.sock": true, "/run/containerd": true, "/run/user": true,
 		"/run/user/1000": true, "/run/user/1000/podman/podman.sock": true, "//run/../run": true, "relative.sock": true,
+		"/run/user/1000/podman": true, "/var/run/user/1000/docker": true, "/run/user/1000/containerd-rootless": true, "/run/k3s/containerd": true, "/var/run/buildkit": true,
+		"/home/me/.docker/run": true, "/home/me/.docker/desktop": true, "/Users/me/.colima": true, "/Users/me/.colima/default": true, "~/.orbstack/run": true, "~/.rd": true,
+		`\\.\pipe\docker_engine`: true, "//./pipe/docker_engine": true, "/Users/me/.rd/": true,
+		"/run/media/me": false, "/run/user/1000/pulse": false, "/home/me/.rdp": false, "/srv/docker": false, "/home/me/.docker/contexts": false,
 		"": false, "/home": false, "/run/user/1000/clawsetup": false, "/runner": false, "/run/secrets": false, "volume": false, "/srv/secrets/proxy_token": false,
 	} {
 		if got := ReachesEngine(path); got != want {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/clawsetup/clawsetup/wizard/compose"
 	"github.com/clawsetup/clawsetup/wizard/text"
 )
 
@@ -119,9 +120,6 @@ func sandbox(_ context.Context, h *Host, a *answer) {
 	})
 }
 
-// engineSocket matches the socket of a container engine: whoever may talk to it is root.
-var engineSocket = text.Pattern(`(?i)(?:docker|podman|containerd|crio|buildkitd?)[^/]*\.sock$`)
-
 // sandboxHoles are lists of what is not held.
 func (h *Host) sandboxHoles(a *answer, f settingsFile) {
 	if list := f.texts("sandbox", "excludedCommands"); len(list) > 0 {
@@ -132,7 +130,7 @@ func (h *Host) sandboxHoles(a *answer, f settingsFile) {
 	}
 	if list := f.texts("sandbox", "network", "allowUnixSockets"); len(list) > 0 {
 		got := a.found(f.at("sandbox", "network", "allowUnixSockets"), "the sandbox lets commands talk to %d services of this host", len(list))
-		if !slices.ContainsFunc(list, func(s string) bool { return engineSocket().MatchString(s) || strings.ContainsAny(s, "*?") || s == "/" }) {
+		if !slices.ContainsFunc(list, func(s string) bool { return compose.LeadsToEngine(s) || strings.ContainsAny(s, "*?") }) {
 			got.milder(Low)
 		}
 	}

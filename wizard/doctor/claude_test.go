@@ -287,6 +287,19 @@ func TestHelperByHand(t *testing.T) {
 
 // A rule for a program that runs anything is broad, however it is written; one for a
 // program with what it has to do is not.
+// TestSandboxSockets: whoever may talk to a container engine is root; any other service is
+// told of.
+func TestSandboxSockets(t *testing.T) {
+	for socket, want := range map[string]Severity{
+		"/var/run/docker.sock": Medium, "/run/user/1000/podman": Medium, "/run": Medium, "~/.colima/default": Medium, "/run/*.sock": Medium, "/tmp/ssh-x/agent.sock": Low, "/run/user/1000/pulse": Low,
+	} {
+		r := examined(t, settingsOf(userSettings, `{"sandbox": {"enabled": true, "network": {"allowUnixSockets": ["`+socket+`"]}}}`))["claude-sandbox"]
+		if r.Outcome != Found || r.Severity() != want {
+			t.Errorf("%s: %s, %s", socket, r.Outcome, r.Severity())
+		}
+	}
+}
+
 func TestAllowRules(t *testing.T) {
 	for rule, want := range map[string]bool{
 		"Bash(* *)": true, "Bash( * )": true, "Bash(make:*)": true, "Bash(npm:*)": true, "Bash(npm --prefix:*)": true, "Bash(awk *)": true, "Bash(timeout:*)": true,

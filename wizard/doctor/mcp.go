@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"syscall"
 
 	"github.com/clawsetup/clawsetup/secrets"
+	"github.com/clawsetup/clawsetup/wizard/compose"
 	"github.com/clawsetup/clawsetup/wizard/text"
 )
 
@@ -328,11 +330,35 @@ func (l language) letters(word string) (code, next, over bool) {
 var opening = map[string]func() *regexp.Regexp{
 	"--privileged": nil, "--cap-add": nil, "--device": nil, "--pid": text.Pattern(`^host$`), "--ipc": text.Pattern(`^host$`),
 	"--network": text.Pattern(`^host$`), "--net": text.Pattern(`^host$`), "--userns": text.Pattern(`^host$`), "--uts": text.Pattern(`^host$`),
-	"--security-opt": text.Pattern(`unconfined|disable`), "-v": hostFolder, "--volume": hostFolder, "--mount": hostFolder,
+	"--security-opt": text.Pattern(`unconfined|disable`),
 }
 
-// hostFolder matches a mount of the whole host, of what is root's or of an engine's socket.
-var hostFolder = text.Pattern(`(?i)^(?:[^:]*(?:src|source)=)?(?:/|/(?:etc|root|proc|sys|dev|boot|usr|var|home|run|var/run|var/lib)/?)(?::|,|$)|\.sock(?:[:,]|$)`)
+// hostFolder matches folders that are root's, or everybody's.
+var hostFolder = text.Pattern(`^/(?:etc|root|proc|sys|dev|boot|usr|home|var/lib)$`)
+
+// drive matches what a path of Windows begins with.
+var drive = text.Pattern(`^[A-Za-z]:[/\\]`)
+
+// letsIn tells whether an option mounts the whole host, what is root's or a container
+// engine's socket.
+func (o engineOption) letsIn() bool {
+	var source, target string
+	switch o.name {
+	case "-v", "--volume":
+		source, target, _ = strings.Cut(drive().ReplaceAllString(o.value, "/"), ":")
+		target, _, _ = strings.Cut(target, ":")
+	case "--mount":
+		for field := range strings.SplitSeq(o.value, ",") {
+			switch key, value, _ := strings.Cut(field, "="); strings.ToLower(key) {
+			case "src", "source":
+				source = value
+			case "dst", "destination", "target":
+				target = value
+			}
+		}
+	}
+	return source != "" && (compose.ReachesEngine(source) || hostFolder().MatchString(path.Clean(source))) || strings.HasSuffix(target, ".sock")
+}
 
 // privileged: what runs as root, or in a container that is none, holds the host.
 func privileged(a *answer, s server) {
@@ -347,7 +373,7 @@ func privileged(a *answer, s server) {
 	options, _ := s.container()
 	for _, o := range options {
 		opens, known := opening[o.name]
-		if known && (opens == nil && o.value != "false" || opens != nil && opens().MatchString(o.value)) {
+		if known && (opens == nil && o.value != "false" || opens != nil && opens().MatchString(o.value)) || o.letsIn() {
 			a.found(s.at("args"), "server %s: its container is let out by %s", s.name, o.name)
 		}
 	}

@@ -48,7 +48,8 @@ var mcpPairs = map[string]pair{
 	"mcp-privileged": {good: serves(`{"command":"/usr/bin/docker","args":["run","-i","--rm","-v","/srv/files:/data:ro","mcp/files@sha256:` + strings.Repeat("0", 64) + `"]}`), bad: map[string]func(*scene){
 		"root": serves(`{"command":"/usr/bin/sudo","args":["/usr/bin/files"]}`), "container": inContainer("--privileged"), "disk": inContainer("-v", "/:/host"), "joined": inContainer("--volume=/etc:/etc:ro"),
 		"mount": inContainer("--mount", "type=bind,source=/,target=/host"), "socket": inContainer("-v", "/var/run/docker.sock:/s"), "processes": inContainer("--pid=host"),
-		"network": inContainer("--net", "host"), "right": inContainer("--cap-add", "SYS_ADMIN"), "calls": inContainer("--security-opt", "seccomp=unconfined"),
+		"network": inContainer("--net", "host"), "right": inContainer("--cap-add", "SYS_ADMIN"), "socket, without root": inContainer("-v", "/run/user/1000/podman:/s"), "socket, in a machine": inContainer("--mount=type=bind,target=/s,src=/Users/me/.colima/default"),
+		"a drive": inContainer("-v", `C:\:/host`), "socket by its end": inContainer("-v", "/srv/x:/var/run/docker.sock"), "pipe": inContainer("-v", `\\.\pipe\docker_engine:\\.\pipe\docker_engine`), "calls": inContainer("--security-opt", "seccomp=unconfined"),
 		"disk, joined": inContainer("-it", "-v/:/host"), "behind a network": inContainer("--network", "files", "-dit", "-e", "A=b", "--privileged"), "false": inContainer("--privileged=true"),
 		"another command": serves(`{"command":"/usr/bin/docker","args":["exec","-i","--privileged","files","/usr/bin/files"]}`),
 		"openclaw":        sets("mcp.servers", map[string]any{"x": map[string]any{"command": "/usr/bin/doas", "args": []any{"/usr/bin/files"}}}),
