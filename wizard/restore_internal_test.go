@@ -1,8 +1,13 @@
 package wizard
 
 import (
+	"context"
+	"os"
+	"path/filepath"
 	"testing"
 
+	"github.com/clawsetup/clawsetup/secrets"
+	"github.com/clawsetup/clawsetup/wizard/files"
 	"github.com/clawsetup/clawsetup/wizard/journal"
 )
 
@@ -63,5 +68,28 @@ func TestTouchedOfOlderJournals(t *testing.T) {
 	}
 	if got := only(records[4]); !got.theirs || got.dropped != seq {
 		t.Errorf("since a record when it was given back: %+v", got)
+	}
+}
+
+// TestDeepSearchEnds: a search below a folder ends with its time, and says where it stood.
+func TestDeepSearchEnds(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a", "b"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("a secret value"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, ended := range []bool{false, true} {
+		ctx, cancel := context.WithCancel(t.Context())
+		if ended {
+			cancel()
+		}
+		w := &Wizard{Disk: &files.Disk{}, Paths: Paths{Home: t.TempDir()}}
+		q := &searching{w: w, sought: []sought{{"x", secrets.New([]byte("a secret value"))}}, seen: map[string]bool{}}
+		q.deep(ctx, []string{dir})
+		cancel()
+		if want := map[bool]int{false: 2, true: 0}[ended]; len(q.found) != want || (len(q.skipped) > 0) != ended {
+			t.Errorf("ended %v: found %v, skipped %v", ended, q.found, q.skipped)
+		}
 	}
 }

@@ -57,7 +57,9 @@ type UninstallSession struct {
 	asked []*askedEngine
 	// stayed are images that others need.
 	stayed []string
-	found  []Trace
+	// found is what a search found, once searched.
+	found    []Trace
+	searched bool
 }
 
 // known is what all committed records say together.

@@ -50,11 +50,20 @@ func (s *UninstallSession) Apply(ctx context.Context, p *Plan, report func(Progr
 	notes, err := s.rest(context.WithoutCancel(ctx), p, held, report)
 	res.Notes, res.Stayed = append(res.Notes, notes...), s.stayed
 	if err != nil {
-		// The values are known in this run alone: what it leaves is searched all the same.
-		s.search(context.WithoutCancel(ctx), s.left(), true)
+		s.searchAfter(context.WithoutCancel(ctx))
 		return Result{}, hint.With(errors.Join(fmt.Errorf("the set-up is taken back, but not all of the rest is removed: %w", err), s.foundErr()), "uninstall-again")
 	}
 	return res, nil
+}
+
+// searchAfter searches what a run left that did not get to its end, unless it came as far as
+// that: the values are known in this run alone.
+func (s *UninstallSession) searchAfter(ctx context.Context) {
+	if s.searched {
+		return
+	}
+	stays, err := journal.Exists(s.w.Disk, s.w.Paths.State)
+	s.search(ctx, s.left(), stays || err != nil)
 }
 
 // foundErr says where secrets still are; nil when none was found.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/wizard/doctor"
@@ -35,6 +36,8 @@ const (
 	largestSearched = 64 << 20
 	// mostSearched bounds how many files are.
 	mostSearched = 50_000
+	// deepTime bounds the search below the folders that are not ours.
+	deepTime = time.Minute
 )
 
 // searching is one search for secrets.
@@ -61,6 +64,7 @@ func (s *UninstallSession) search(ctx context.Context, left remains, journalStay
 		names = storedNames
 		seek = slices.DeleteFunc(slices.Clone(seek), func(o sought) bool { return !slices.Contains(secrets.WithKept(storedNames), o.name) })
 	}
+	s.searched = true
 	found, notes := s.itemsLeft(ctx, left, names)
 	q := &searching{w: s.w, sought: seek, found: found, seen: map[string]bool{}}
 	if journalStays && s.known.vault != nil {
@@ -69,14 +73,12 @@ func (s *UninstallSession) search(ctx context.Context, left remains, journalStay
 		}
 	}
 	for _, dir := range left.Own {
-		q.tree(dir)
+		q.tree(ctx, dir)
 	}
 	for _, dir := range left.Searched {
 		q.folder(dir)
 	}
-	for _, dir := range left.Deep {
-		q.tree(dir)
-	}
+	q.deep(ctx, left.Deep)
 	containers := s.containers(ctx, q)
 	s.elsewhere(ctx, q)
 	s.found = q.found
@@ -152,8 +154,23 @@ func (s *UninstallSession) elsewhere(ctx context.Context, q *searching) {
 	}
 }
 
-// tree searches a folder and everything below it; links are not followed.
-func (q *searching) tree(dir string) {
+// deep searches folders of OpenClaw's with what is below them, as far as the time goes. Of the
+// home, or what it is in, only the files are: the rest is not OpenClaw's.
+func (q *searching) deep(ctx context.Context, dirs []string) {
+	ctx, cancel := context.WithTimeout(ctx, deepTime)
+	defer cancel()
+	for _, dir := range dirs {
+		if dir == q.w.Paths.Home || within(dir, q.w.Paths.Home) {
+			q.folder(dir)
+			q.skipped = append(q.skipped, dir)
+			continue
+		}
+		q.tree(ctx, dir)
+	}
+}
+
+// tree searches a folder and everything below it until ctx ends; links are not followed.
+func (q *searching) tree(ctx context.Context, dir string) {
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
@@ -161,7 +178,7 @@ func (q *searching) tree(dir string) {
 		case err != nil:
 			q.skipped = append(q.skipped, path)
 			return nil //nolint:nilerr // the rest is searched all the same
-		case q.files >= mostSearched:
+		case q.files >= mostSearched || ctx.Err() != nil:
 			q.skipped = append(q.skipped, path)
 			return fs.SkipAll
 		}

@@ -9,11 +9,14 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/wizard"
+	"github.com/clawsetup/clawsetup/wizard/files"
 	"github.com/clawsetup/clawsetup/wizard/hint"
 )
 
@@ -374,5 +377,90 @@ func TestUninstallRemainsAreChecked(t *testing.T) {
 			t.Errorf("init went on beside %s", bad)
 		}
 		same(t, before, h.tree())
+	}
+}
+
+// stuck is a keyring that does not let go of one item, and counts how often it was looked for.
+type stuck struct {
+	*memory
+	name  string
+	looks int
+}
+
+func (s *stuck) Delete(ctx context.Context, name string) error {
+	if name == s.name {
+		return errDown
+	}
+	return s.memory.Delete(ctx, name)
+}
+
+func (s *stuck) Get(ctx context.Context, name string) (secrets.Secret, error) {
+	if name == secrets.ProxyToken {
+		s.looks++
+	}
+	return s.memory.Get(ctx, name)
+}
+
+// TestUninstallNamesTheKeysLeft: once the journal is gone its keys are to be gone as well, and
+// one that a store keeps is named, although the run did not get to its end.
+func TestUninstallNamesTheKeysLeft(t *testing.T) {
+	h := newHost(t)
+	h.Keyring = &stuck{memory: h.keyring, name: secrets.SnapshotKey}
+	h.mustInit(map[string]string{"store": "keyring"})
+	s, err := h.NewUninstall(t.Context(), wizard.UninstallOptions{})
+	must(t, err)
+	_, _, err = finish(t, s)
+	want := wizard.Trace{Secret: secrets.SnapshotKey, Where: "keyring", Form: "item"}
+	if !errors.Is(err, errDown) || !slices.Contains(s.Found(), want) || !strings.Contains(err.Error(), secrets.SnapshotKey+" is still in keyring") {
+		t.Errorf("%v; found %v", err, s.Found())
+	}
+}
+
+// TestUninstallSearchesOnce: a run that fails after its search does not search again.
+func TestUninstallSearchesOnce(t *testing.T) {
+	appends, looks := 0, 0
+	for _, fails := range []bool{false, true} {
+		h := newHost(t)
+		ring := &stuck{memory: h.keyring}
+		h.Keyring = ring
+		h.mustInit(map[string]string{"store": "keyring"})
+		s, err := h.NewUninstall(t.Context(), wizard.UninstallOptions{KeepJournal: true})
+		must(t, err)
+		ring.looks = 0
+		n := 0
+		h.Disk.Before = func(op files.Op) error {
+			if op.Kind == "append" {
+				n++
+			}
+			if fails && n == appends {
+				return syscall.ENOSPC
+			}
+			return nil
+		}
+		if _, _, err = finish(t, s); (err != nil) != fails {
+			t.Fatalf("%v", err)
+		}
+		if !fails {
+			appends, looks = n, ring.looks
+		} else if n != appends || ring.looks != looks {
+			t.Errorf("%d appends of %d; looked %d times for a secret, not %d", n, appends, ring.looks, looks)
+		}
+	}
+}
+
+// TestUninstallLeavesTheHomeUnsearched: an openclaw.json in the home makes of it no folder of
+// OpenClaw's: its files are searched and nothing below it, which is said.
+func TestUninstallLeavesTheHomeUnsearched(t *testing.T) {
+	h := newHost(t)
+	h.mustInit(map[string]string{"openclaw-config": h.path("openclaw.json")})
+	h.write("notes.txt", firstKey)
+	h.write("work/deep/notes.txt", firstKey)
+	s, r := h.uninstall(wizard.UninstallOptions{})
+	want := []wizard.Trace{{Secret: secrets.APIKey, Where: h.path("notes.txt"), Form: "clear"}}
+	if !slices.Equal(s.Found(), want) {
+		t.Errorf("found %v", s.Found())
+	}
+	if notes := sprint(r.Notes); !strings.Contains(notes, "uninstall-skipped") || !strings.Contains(notes, h.home+" ") && !strings.Contains(notes, h.home+"]") {
+		t.Errorf("not said: %s", notes)
 	}
 }
