@@ -18,18 +18,20 @@ var variables = map[string][]string{
 	templates.GatewayService: {},
 }
 
-// steering are variables by which programs are given other code, other certificates or
-// other ways than their own. An image sets many of the rest itself, so that a container
-// cannot be held to a list of what is allowed.
-var steering = []string{
+// Steering are variables by which programs are given other code, other certificates or
+// other ways than their own, but for those that Steers knows by how they begin. An image
+// sets many of the rest itself, so that a container cannot be held to a list of what is
+// allowed.
+var Steering = []string{
 	"BASH_ENV", "ENV", "CURL_CA_BUNDLE", "GCONV_PATH", "GETCONF_DIR", "GLIBC_TUNABLES", "HOSTALIASES", "LOCALDOMAIN", "LOCPATH", "NODE_EXTRA_CA_CERTS", "NODE_OPTIONS",
 	"NODE_TLS_REJECT_UNAUTHORIZED", "OPENSSL_CONF", "OPENSSL_CONF_INCLUDE", "OPENSSL_ENGINES", "OPENSSL_MODULES", "PERL5LIB", "PERL5OPT", "REQUESTS_CA_BUNDLE", "RES_OPTIONS",
 	"RESOLV_HOST_CONF", "SSLKEYLOGFILE", "SSL_CERT_DIR", "SSL_CERT_FILE", "PYTHONBREAKPOINT", "PYTHONEXECUTABLE", "PYTHONHOME", "PYTHONINSPECT",
 	"PYTHONPATH", "PYTHONPLATLIBDIR", "PYTHONPYCACHEPREFIX", "PYTHONSTARTUP", "PYTHONUSERBASE", "PYTHONWARNINGS", "PYTHONHTTPSVERIFY",
 }
 
-func steers(name string) bool {
-	return slices.Contains(steering, name) || strings.HasPrefix(name, "LD_") || strings.HasPrefix(name, "MALLOC_")
+// Steers tells whether a variable is one of those.
+func Steers(name string) bool {
+	return slices.Contains(Steering, name) || strings.HasPrefix(name, "LD_") || strings.HasPrefix(name, "MALLOC_")
 }
 
 // environment finds variables that nobody looked at. One that looks like a secret's or a
@@ -41,7 +43,7 @@ func environment(s service) string {
 		case SecretName(name), isProxyVariable(name):
 		case s.made.own && ours && !slices.Contains(allowed, name):
 			return "its environment sets " + clean(name) + ", which is no part of the stack"
-		case steers(name):
+		case Steers(name):
 			return "its environment sets " + clean(name) + ", by which programs are given other code, certificates or addresses"
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/clawsetup/clawsetup/wizard/claude"
+	"github.com/clawsetup/clawsetup/wizard/compose"
 	"github.com/clawsetup/clawsetup/wizard/openclaw"
 	"github.com/clawsetup/clawsetup/wizard/text"
 )
@@ -265,16 +266,26 @@ func (h *Host) notProxy(address string) string {
 }
 
 // loaders are variables that put code into a program, or its traffic in other hands, in
-// capitals. Those of Claude Code's own are in the program of 2.1.330.
+// Claude Code, OpenClaw or what they start, besides those of compose.Steering: a container
+// has a PATH, and its proxies have a check of their own.
 var loaders = []string{
-	"NODE_OPTIONS", "NODE_PATH", "NODE_REPL_EXTERNAL_MODULE", "NODE_TLS_REJECT_UNAUTHORIZED", "NODE_EXTRA_CA_CERTS", "BUN_OPTIONS", "LD_PRELOAD", "LD_LIBRARY_PATH",
-	"LD_AUDIT", "GCONV_PATH", "OPENSSL_CONF", "OPENSSL_MODULES", "DYLD_INSERT_LIBRARIES", "DYLD_LIBRARY_PATH", "DYLD_FRAMEWORK_PATH", "BASH_ENV", "ENV", "ZDOTDIR",
-	"PATH", "SHELL", "PYTHONPATH", "PYTHONSTARTUP", "PERL5OPT", "PERL5LIB", "RUBYOPT", "RUBYLIB", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS",
-	"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "SSLKEYLOGFILE", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSH", "GIT_SSH_COMMAND", "GIT_EXEC_PATH", "GIT_CONFIG_GLOBAL",
+	"NODE_PATH", "NODE_REPL_EXTERNAL_MODULE", "BUN_OPTIONS", "LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "DYLD_INSERT_LIBRARIES", "DYLD_LIBRARY_PATH", "DYLD_FRAMEWORK_PATH",
+	"ZDOTDIR", "PATH", "SHELL", "RUBYOPT", "RUBYLIB", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS",
+	"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "GIT_SSH", "GIT_SSH_COMMAND", "GIT_EXEC_PATH", "GIT_CONFIG_GLOBAL",
 	"ANTHROPIC_CUSTOM_HEADERS", "CLAUDE_CODE_EXTRA_BODY", "CLAUDE_CODE_SHELL", "CLAUDE_CODE_SHELL_PREFIX", "CLAUDE_CODE_GIT_BASH_PATH", "CLAUDE_CODE_PROCESS_WRAPPER",
 	"CLAUDE_CODE_TEAMMATE_COMMAND", "CLAUDE_CODE_CLIENT_CERT", "CLAUDE_CODE_CERT_STORE", "CLAUDE_CODE_PLUGIN_DIRS", "CLAUDE_CODE_PLUGIN_SEED_DIR", "CLAUDE_ENV_FILE",
 	"CLAUDE_CODE_MANAGED_SETTINGS_PATH", "IS_SANDBOX",
 }
+
+// loads tells whether a variable is one of loaders, or of those that steer a container's
+// program. What sets glibc's memory up, as many a guide does, is left out: it is harmless
+// in a program that nobody but the operator gives variables.
+func loads(name string) bool {
+	return slices.Contains(loaders, name) || compose.Steers(name) && !strings.HasPrefix(name, "MALLOC_")
+}
+
+// allLoaders are all names that loads knows, but for those that it knows by how they begin.
+func allLoaders() []string { return slices.Concat(loaders, compose.Steering) }
 
 // usual are loaders that any environment of a user has.
 var usual = []string{"PATH", "SHELL", "ENV", "ZDOTDIR"}
@@ -282,7 +293,7 @@ var usual = []string{"PATH", "SHELL", "ENV", "ZDOTDIR"}
 func foreignEnvironment(ctx context.Context, h *Host, a *answer) {
 	aboutConfig(h, a, func(c *config) {
 		h.variables(ctx, a, c, func(v variable, at Location) {
-			if !slices.Contains(loaders, strings.ToUpper(v.name)) {
+			if !loads(strings.ToUpper(v.name)) {
 				return
 			}
 			f := a.found(at, "it changes what a program loads, or who sees its traffic")

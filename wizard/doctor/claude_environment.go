@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -63,24 +64,25 @@ func (h *Host) leadsTo(address string) (string, Severity) {
 // weakEnvironment: variables that let others read what is said, or run code.
 func weakEnvironment(_ context.Context, h *Host, a *answer) {
 	eachSettings(h, a, func(f settingsFile) {
-		weak(f.env, true, true, func(name, detail string, worst Severity) { a.found(f.at("env", name), detail).milder(worst) })
+		env, _ := f.values["env"].(map[string]any)
+		weak(slices.DeleteFunc(slices.Sorted(maps.Keys(env)), func(name string) bool { return !loads(name) }), f.env, true, true, func(name, detail string, worst Severity) { a.found(f.at("env", name), detail).milder(worst) })
 	})
 	// The launcher lets none of these through to the agent's Claude Code.
 	passed := h.Made == nil || h.Made.Contract == openclaw.Builtin
 	if passed {
 		a.saw("environment")
 	}
-	weak(h.Getenv, false, passed, func(name, detail string, worst Severity) {
+	weak(allLoaders(), h.Getenv, false, passed, func(name, detail string, worst Severity) {
 		if passed || worst == High && !strings.HasSuffix(strings.ToLower(name), "_proxy") {
 			a.found(Location{Key: name}, detail).milder(worst).Fix = "unset " + name
 		}
 	})
 }
 
-// weak tells of the variables of one environment: every one of loaders, each by a rule of
+// weak tells of the variables of one environment: every one of names, which are loaders, each by a rule of
 // its own or by the last. Those of proxies count where they reach Claude Code: it asks
 // them for 127.0.0.1, too, unless it is told not to.
-func weak(env func(string) string, inFile, proxies bool, tell func(name, detail string, worst Severity)) {
+func weak(names []string, env func(string) string, inFile, proxies bool, tell func(name, detail string, worst Severity)) {
 	told := []string{"NODE_TLS_REJECT_UNAUTHORIZED", "NODE_OPTIONS", "HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"}
 	if v := env("NODE_TLS_REJECT_UNAUTHORIZED"); v == "0" {
 		tell("NODE_TLS_REJECT_UNAUTHORIZED", "no certificate is looked at: anybody on the way reads and changes everything", High)
@@ -94,7 +96,7 @@ func weak(env func(string) string, inFile, proxies bool, tell func(name, detail 
 		}
 		tell("NODE_OPTIONS", "it changes how Claude Code and OpenClaw are run", worst)
 	}
-	for _, name := range loaders {
+	for _, name := range names {
 		if env(name) == "" || slices.Contains(told, name) {
 			continue
 		}
@@ -124,7 +126,8 @@ func weak(env func(string) string, inFile, proxies bool, tell func(name, detail 
 // trusting tells whether one of loaders loads no code.
 func trusting(name string) bool {
 	return slices.Contains([]string{
-		"NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE", "ANTHROPIC_CUSTOM_HEADERS", "CLAUDE_CODE_EXTRA_BODY", "CLAUDE_CODE_CLIENT_CERT",
+		"NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "PYTHONHTTPSVERIFY",
+		"HOSTALIASES", "LOCALDOMAIN", "RES_OPTIONS", "RESOLV_HOST_CONF", "ANTHROPIC_CUSTOM_HEADERS", "CLAUDE_CODE_EXTRA_BODY", "CLAUDE_CODE_CLIENT_CERT",
 		"CLAUDE_CODE_CERT_STORE", "IS_SANDBOX", "CLAUDE_CODE_MANAGED_SETTINGS_PATH",
 	}, name)
 }

@@ -434,7 +434,7 @@ func shortOption(word string) (name, value string, joined bool) {
 func serverLoaders(a *answer, s server) {
 	for _, name := range slices.Sorted(maps.Keys(s.env)) {
 		upper := strings.ToUpper(name)
-		if !slices.Contains(loaders, upper) || upper == "NODE_TLS_REJECT_UNAUTHORIZED" {
+		if !loads(upper) || upper == "NODE_TLS_REJECT_UNAUTHORIZED" {
 			continue // mcp-certificates tells of the last
 		}
 		f := a.found(s.at("env"), "server %s: %s changes what is loaded, or who sees its traffic", s.name, text.Clean(name, 60))

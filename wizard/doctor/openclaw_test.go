@@ -134,7 +134,7 @@ var openClawPairs = map[string]pair{
 	}},
 	"foreign-environment": {with: whole, bad: map[string]func(*scene){
 		"all": sets("env.vars.NODE_OPTIONS", "--require /tmp/x.js"), "backend": both(legacy, sets(ownBackend+"env.LD_PRELOAD", "/tmp/x.so")),
-		"shell": sets("env.shellEnv.enabled", true),
+		"shell": sets("env.shellEnv.enabled", true), "Python": sets("env.vars.PYTHONUSERBASE", "/tmp/evil"), "the C library": sets("env.vars.GLIBC_TUNABLES", "glibc.x=1"),
 	}},
 	"backend-clear-env": {with: whole, bad: map[string]func(*scene){"nothing": both(legacy, sets(ownBackend+"clearEnv", []string{}))}},
 	"provider-base-url": {bad: map[string]func(*scene){"elsewhere": sets("models.providers."+openclaw.BackendID+".baseUrl", "https://api.anthropic.com")}},

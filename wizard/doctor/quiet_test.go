@@ -35,6 +35,8 @@ var oddities = map[string]func(*scene){
 	"the program is called by a link":       linked(aLink, aTarget),
 	"a link to the program is in the files": linked(aTarget, aLink),
 
+	"memory set up": both(sets("env.vars.MALLOC_ARENA_MAX", "2"), serves(`{"command":"/usr/bin/files","env":{"MALLOC_ARENA_MAX":"2"}}`)),
+
 	// What stands behind an image belongs to the program in it.
 	"a server's device": serves(`{"command":"/usr/bin/docker","args":["run","-i","--rm","-e","A=b","--name","files","` + anImage + `","--device","cpu","-v","/:/"]}`),
 
