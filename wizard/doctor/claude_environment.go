@@ -65,7 +65,8 @@ func (h *Host) leadsTo(address string) (string, Severity) {
 func weakEnvironment(_ context.Context, h *Host, a *answer) {
 	eachSettings(h, a, func(f settingsFile) {
 		env, _ := f.values["env"].(map[string]any)
-		weak(slices.DeleteFunc(slices.Sorted(maps.Keys(env)), func(name string) bool { return !loads(name) }), f.env, true, true, func(name, detail string, worst Severity) { a.found(f.at("env", name), detail).milder(worst) })
+		names := slices.DeleteFunc(slices.Sorted(maps.Keys(env)), func(name string) bool { return !loads(name) })
+		weak(names, f.env, true, true, func(name, detail string, worst Severity) { a.found(f.at("env", name), detail).milder(worst) })
 	})
 	// The launcher lets none of these through to the agent's Claude Code.
 	passed := h.Made == nil || h.Made.Contract == openclaw.Builtin
@@ -79,9 +80,9 @@ func weakEnvironment(_ context.Context, h *Host, a *answer) {
 	})
 }
 
-// weak tells of the variables of one environment: every one of names, which are loaders, each by a rule of
-// its own or by the last. Those of proxies count where they reach Claude Code: it asks
-// them for 127.0.0.1, too, unless it is told not to.
+// weak tells of the variables of one environment: every one of names, which are loaders,
+// each by a rule of its own or by the last. Those of proxies count where they reach Claude
+// Code: it asks them for 127.0.0.1, too, unless it is told not to.
 func weak(names []string, env func(string) string, inFile, proxies bool, tell func(name, detail string, worst Severity)) {
 	told := []string{"NODE_TLS_REJECT_UNAUTHORIZED", "NODE_OPTIONS", "HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"}
 	if v := env("NODE_TLS_REJECT_UNAUTHORIZED"); v == "0" {

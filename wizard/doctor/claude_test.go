@@ -210,7 +210,6 @@ var claudePairs = map[string]pair{
 		"Python":         settingsOf(userSettings, `{"env": {"PYTHONHOME": "/tmp/evil"}}`),
 		"a bundle":       settingsOf(userSettings, `{"env": {"REQUESTS_CA_BUNDLE": "/tmp/ca.pem"}}`),
 		"a linker":       settingsOf(userSettings, `{"env": {"LD_DEBUG_OUTPUT": "/tmp/x"}}`),
-		"Python's":       func(s *scene) { s.Made = nil; s.env["PYTHONHOME"] = "/tmp/evil" },
 		"joined":         settingsOf(userSettings, `{"env": {"NODE_OPTIONS": "-r=/tmp/evil.js"}}`),
 	}},
 	"claude-telemetry": {bad: map[string]func(*scene){
@@ -289,8 +288,6 @@ func TestHelperByHand(t *testing.T) {
 	}
 }
 
-// A rule for a program that runs anything is broad, however it is written; one for a
-// program with what it has to do is not.
 // TestSandboxSockets: whoever may talk to a container engine is root; any other service is
 // told of.
 func TestSandboxSockets(t *testing.T) {
@@ -304,6 +301,8 @@ func TestSandboxSockets(t *testing.T) {
 	}
 }
 
+// A rule for a program that runs anything is broad, however it is written; one for a
+// program with what it has to do is not.
 func TestAllowRules(t *testing.T) {
 	for rule, want := range map[string]bool{
 		"Bash(* *)": true, "Bash( * )": true, "Bash(make:*)": true, "Bash(npm:*)": true, "Bash(npm --prefix:*)": true, "Bash(awk *)": true, "Bash(timeout:*)": true,
@@ -369,6 +368,20 @@ func TestSettingsOfWorkspaces(t *testing.T) {
 			if got := r[id]; got.Outcome != c.want {
 				t.Errorf("%s: %s is %s: %+v", name, id, got.Outcome, got.Findings)
 			}
+		}
+	}
+}
+
+// TestEnvironmentByHand: a Claude Code that nobody starts through our launcher has the
+// operator's own environment.
+func TestEnvironmentByHand(t *testing.T) {
+	for name, want := range map[string]Outcome{"PYTHONHOME": Found, "NODE_PATH": Found, "LANG": OK} {
+		r := examined(t, func(s *scene) {
+			byHand(s)
+			s.env[name] = "/tmp/evil"
+		})
+		if got := r["claude-environment"]; got.Outcome != want {
+			t.Errorf("%s is %s: %+v", name, got.Outcome, got.Findings)
 		}
 	}
 }
