@@ -114,7 +114,7 @@ func clearsEnvironment(argv []string) bool {
 func clearing(word string) bool {
 	if long, ok := strings.CutPrefix(word, "--"); ok {
 		name, _, _ := strings.Cut(long, "=")
-		return name != "" && (strings.HasPrefix("ignore-environment", name) || strings.HasPrefix("unset", name))
+		return name != "" && slices.ContainsFunc([]string{"ignore-environment", "unset"}, func(long string) bool { return strings.HasPrefix(long, name) })
 	}
 	letters, ok := strings.CutPrefix(word, "-")
 	if at := strings.IndexByte(letters, 'S'); at >= 0 { // what follows are words again

@@ -1,7 +1,6 @@
 package compose
 
 import (
-	"bytes"
 	"encoding/json"
 	"reflect"
 	"slices"
@@ -53,7 +52,7 @@ func profiles(options []string, content func(value string) []byte) []string {
 	for _, o := range options {
 		if v, ok := option(o, "seccomp"); ok && v != "unconfined" && v != "builtin" {
 			o = "seccomp=" + otherProfile
-			if sameJSON(content(v), templates.Seccomp()) {
+			if SameJSON(content(v), templates.Seccomp()) {
 				o = "seccomp=" + ourProfile
 			}
 		}
@@ -62,9 +61,10 @@ func profiles(options []string, content func(value string) []byte) []string {
 	return out
 }
 
-func sameJSON(a, b []byte) bool {
+// SameJSON tells whether two texts are JSON and mean the same.
+func SameJSON(a, b []byte) bool {
 	var x, y any
-	return len(bytes.TrimSpace(a)) > 0 && json.Unmarshal(a, &x) == nil && json.Unmarshal(b, &y) == nil && reflect.DeepEqual(x, y)
+	return json.Unmarshal(a, &x) == nil && json.Unmarshal(b, &y) == nil && reflect.DeepEqual(x, y)
 }
 
 // largestTmpfs bounds a temporary file system, in bytes: it is memory.
@@ -81,6 +81,9 @@ func tmpfs(s service) string {
 		on := map[string]string{}
 		for o := range strings.SplitSeq(list, ",") {
 			name, value, _ := strings.Cut(o, "=")
+			if name == "" { // none at all: it is not limited
+				continue
+			}
 			if !slices.Contains(tmpfsNames, name) {
 				return "a temporary file system has the option " + clean(name) + ", which nobody looked at"
 			}

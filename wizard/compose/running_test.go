@@ -95,6 +95,7 @@ func TestDescribe(t *testing.T) {
 		"processes":                      {host(func(h *container.HostConfig) { *h.PidsLimit = 1e9 }), []string{"pids"}},
 		"no end of a log":                {host(func(h *container.HostConfig) { h.LogConfig.Config["max-size"] = "-1" }), []string{"log-rotation"}},
 		"programs in a temporary folder": {host(func(h *container.HostConfig) { h.Tmpfs["/tmp"] += ",exec" }), []string{"tmpfs"}},
+		"a temporary folder as it comes": {host(func(h *container.HostConfig) { h.Tmpfs["/tmp"] = "" }), []string{"tmpfs"}},
 		"no end of a temporary folder":   {host(func(h *container.HostConfig) { h.Tmpfs["/tmp"] += ",size=9999g" }), []string{"tmpfs"}},
 		"root's group":                   {func(c *container.InspectResponse) { c.Config.User = "65532:0" }, []string{"user"}},
 		"code":                           {variable("LD_PRELOAD=/tmp/x.so"), []string{"environment"}},

@@ -254,14 +254,15 @@ func directories(_ context.Context, h *Host, a *answer) {
 	})
 }
 
-// precious tells whether a folder holds the home or a guarded folder, or is inside of one.
+// precious tells whether a folder holds the home, a guarded folder or a container engine's
+// socket, or is inside of a guarded one.
 func (h *Host) precious(where string) bool {
-	return reaches(where, h.Home) || slices.ContainsFunc(h.guarded(), func(g string) bool { return reaches(where, g) || within(where, resolvedPath(g)) })
+	return reaches(where, h.Home) || compose.LeadsToEngine(where) || slices.ContainsFunc(h.guarded(), func(g string) bool { return reaches(where, g) || within(where, resolvedPath(g)) })
 }
 
 // guarded are folders that no tool has to get into.
 func (h *Host) guarded() []string {
-	out := []string{h.openClawDir(), "/etc", "/proc", "/root", "/var/run"}
+	out := []string{h.openClawDir(), "/etc", "/proc", "/root", "/run/user", "/run/secrets", "/run/credentials"}
 	for _, name := range []string{".ssh", ".claude", ".aws", ".gnupg", ".config"} {
 		out = append(out, filepath.Join(h.Home, name))
 	}

@@ -184,6 +184,8 @@ var claudePairs = map[string]pair{
 		"upwards":   settingsOf(projectSettings, `{"permissions": {"additionalDirectories": ["docs/../.."]}}`),
 		"keys":      settingsOf(projectSettings, `{"permissions": {"additionalDirectories": ["~/.ssh/"]}}`),
 		"ours":      settingsOf(projectSettings, `{"permissions": {"additionalDirectories": ["~/.openclaw/clawsetup/bin"]}}`),
+		"a socket":  settingsOf(projectSettings, `{"permissions": {"additionalDirectories": ["/run/podman"]}}`),
+		"keyrings":  settingsOf(projectSettings, `{"permissions": {"additionalDirectories": ["/run/user/1000/keyring"]}}`),
 		"two slash": settingsOf(projectSettings, `{"permissions": {"additionalDirectories": ["//etc"]}}`),
 		"a link": func(s *scene) {
 			s.must(os.Symlink(s.home, s.path("work/docs")))

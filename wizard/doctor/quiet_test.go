@@ -35,6 +35,8 @@ var oddities = map[string]func(*scene){
 	"the program is called by a link":       linked(aLink, aTarget),
 	"a link to the program is in the files": linked(aTarget, aLink),
 
+	"a disk that was put in": settingsOf(userSettings, `{"permissions": {"additionalDirectories": ["/run/media/me/disk"]}}`),
+
 	"memory set up": both(sets("env.vars.MALLOC_ARENA_MAX", "2"), serves(`{"command":"/usr/bin/files","env":{"MALLOC_ARENA_MAX":"2"}}`)),
 
 	// What stands behind an image belongs to the program in it.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -103,15 +102,10 @@ func seccompProfile(s *subject) string {
 		return "its system calls are not filtered by our profile"
 	case got == "unconfined":
 		return "its system calls are not filtered at all"
-	case !sameJSON([]byte(got), s.Seccomp):
+	case !compose.SameJSON([]byte(got), s.Seccomp):
 		return "its system calls are filtered by another profile than ours"
 	}
 	return ""
-}
-
-func sameJSON(a, b []byte) bool {
-	var x, y any
-	return json.Unmarshal(a, &x) == nil && json.Unmarshal(b, &y) == nil && reflect.DeepEqual(x, y)
 }
 
 // seccompFilter: mode 2 of /proc/PID/status is a filter.
