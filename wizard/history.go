@@ -146,9 +146,12 @@ func (h *History) Between(from, to uint64) iter.Seq2[journal.Record, error] {
 	}
 }
 
-func (h *History) all() ([]journal.Record, error) {
+func (h *History) all() ([]journal.Record, error) { return recordsOf(h.log) }
+
+// recordsOf are all records of a journal, in the form that this clawsetup writes.
+func recordsOf(l *journal.Log) ([]journal.Record, error) {
 	var out []journal.Record
-	for r, err := range h.Records() {
+	for r, err := range l.Records(1) {
 		if err != nil {
 			return nil, err
 		}

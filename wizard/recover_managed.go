@@ -141,17 +141,13 @@ func (m *managed) intended(w *Wizard, snaps *journal.Snapshots, c journal.FileCh
 
 // recorded takes in what the committed records before seq name.
 func (m *managed) recorded(l *journal.Log, seq uint64) error {
-	var records []journal.Record
-	for r, err := range l.Records(1) {
-		if err != nil {
-			return err
-		}
-		if r.Seq < seq {
-			records = append(records, r)
-		}
+	records, err := recordsOf(l)
+	if err != nil {
+		return err
 	}
+	records = slices.DeleteFunc(records, func(r journal.Record) bool { return r.Seq >= seq })
 	done := committed(records)
-	for _, r := range older(records) {
+	for _, r := range records {
 		if !done[r.Tx] {
 			continue
 		}

@@ -188,15 +188,12 @@ func (w *Wizard) movedFrom(ctx context.Context, v *vault) (bool, error) {
 // fingerprintsAt are those that any record, of an unfinished transaction too, has of the
 // items of a store.
 func fingerprintsAt(log *journal.Log, at storePlace) (map[string][]string, error) {
-	var records []journal.Record
-	for r, err := range log.Records(1) {
-		if err != nil {
-			return nil, err
-		}
-		records = append(records, r)
+	records, err := recordsOf(log)
+	if err != nil {
+		return nil, err
 	}
 	out := map[string][]string{}
-	for _, r := range older(records) {
+	for _, r := range records {
 		for _, c := range r.Secrets {
 			if (storePlace{secrets.Kind(c.Store), storeDir(secrets.Kind(c.Store), c.Dir)}) == at {
 				out[c.Name] = append(out[c.Name], c.Old, c.New)
