@@ -94,42 +94,51 @@ func clearsEnvironment(argv []string) bool {
 		words = append(words, strings.FieldsFunc(w, func(c rune) bool { return strings.ContainsRune(" \t\r\n'\"`;&|()", c) })...)
 	}
 	for i, w := range words {
-		if path.Base(w) != "env" {
-			continue
-		}
-		for rest := words[i+1:]; len(rest) > 0 && (strings.HasPrefix(rest[0], "-") || strings.Contains(rest[0], "=")); rest = rest[1:] {
-			if clearing(rest[0]) {
-				return true
-			}
-			if takesFolder(rest[0]) && len(rest) > 1 {
-				rest = rest[1:]
-			}
+		if path.Base(w) == "env" && clearing(words[i+1:]) {
+			return true
 		}
 	}
 	return false
 }
 
-// clearing tells whether a word of env's is -, -i or -u, alone or among other letters, or a
-// long form of them, which may be cut short.
-func clearing(word string) bool {
-	if long, ok := strings.CutPrefix(word, "--"); ok {
-		name, _, _ := strings.Cut(long, "=")
-		return name != "" && slices.ContainsFunc([]string{"ignore-environment", "unset"}, func(long string) bool { return strings.HasPrefix(long, name) })
+// clearing tells whether env takes variables away by the words before its program: -, -i or
+// -u, alone or among other letters, or a long form of them. What is given to -S are words of
+// env's again; a variable that is set is none of its options.
+func clearing(words []string) bool {
+	for len(words) > 0 {
+		word := words[0]
+		words = words[1:]
+		name, value, joined := strings.Cut(word, "=")
+		taken := false
+		switch at := strings.IndexAny(word, "iuSCa"); {
+		case word == "-", cutShort(name, "--ignore-environment"), cutShort(name, "--unset"):
+			return true
+		case cutShort(name, "--split-string"):
+			words = slices.Concat(strings.Fields(value), words)
+		case cutShort(name, "--chdir"), cutShort(name, "--argv0"):
+			taken = !joined
+		case strings.HasPrefix(word, "--"):
+		case !strings.HasPrefix(word, "-"):
+			if !joined {
+				return false // the program
+			}
+		case at < 0:
+		case word[at] == 'i', word[at] == 'u':
+			return true
+		case word[at] == 'S':
+			words = slices.Concat(strings.Fields(word[at+1:]), words)
+		default: // a folder or a name follows
+			taken = at == len(word)-1
+		}
+		if taken {
+			words = words[min(1, len(words)):]
+		}
 	}
-	letters, ok := strings.CutPrefix(word, "-")
-	if at := strings.IndexByte(letters, 'S'); at >= 0 { // what follows are words again
-		return clearing("-0"+letters[:at]) || clearing(letters[at+1:])
-	}
-	if at := strings.IndexByte(letters, 'C'); at >= 0 { // what follows is a folder
-		letters = letters[:at] + "C"
-	}
-	return ok && (letters == "" || strings.ContainsAny(letters, "iu"))
+	return false
 }
 
-// takesFolder tells whether the next word is the folder that env changes to.
-func takesFolder(word string) bool {
-	return word == "--chdir" || strings.HasPrefix(word, "-") && !strings.HasPrefix(word, "--") && strings.HasSuffix(word, "C")
-}
+// cutShort tells whether env takes a word for that long option.
+func cutShort(word, long string) bool { return len(word) > len("--") && strings.HasPrefix(long, word) }
 
 // shellWords takes apart what quoteShell put together, and nothing else.
 func shellWords(line string) (words []string, ok bool) {

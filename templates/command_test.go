@@ -97,7 +97,8 @@ func TestQuoteShell(t *testing.T) {
 // read must be one command that keeps the token.
 func TestIsWrapper(t *testing.T) {
 	for _, argv := range [][]string{{"python", "x.py"}, {"/bin/sh", "-c", "exec /proxy --port=$PORT"}, {"env", "python"}, {"/usr/bin/env", "-S", "python x"}, {"env", "-C", "/app", "-v", "A=-i", "python", "-i", "-u"},
-		{"sh", "-c", "env A=b python -u x.py"}, {"it's", "", "a b", `a\b`, "'", "ключ"}} {
+		{"sh", "-c", "env A=b python -u x.py"}, {"env", "TZ=Asia/Singapore", "python"}, {"env", "PATH=/usr/bin:/usr/Scripts", "python"}, {"env", "-Spython -u x.py"}, {"env", "-C/usr/Sites", "python"},
+		{"env", "--argv0", "unit", "--split-string=A=b", "python", "-i"}, {"it's", "", "a b", `a\b`, "'", "ключ"}} {
 		wrapped, launched, err := Entrypoints(nil, argv, "/app")
 		if err != nil || !IsWrapper(wrapped) || !IsLaunched(launched) {
 			t.Errorf("%q is not known again: %q, %q, %v", argv, wrapped, launched, err)
@@ -113,7 +114,8 @@ func TestIsWrapper(t *testing.T) {
 	}
 	for _, argv := range [][]string{
 		{"nice", "env", "-i", "python"}, {"sh", "-c", "exec env -i python"}, {"env", "-vi", "python"}, {"env", "-S", "-i python"}, {"env", "-S-i python"},
-		{"env", "A=b", "-", "python"}, {"env", "--unset=X", "python"}, {"env", "--ig", "python"}, {"env", "-C", "/app", "-uX", "python"}, {"sh", "-c", "(/bin/env -u X python)"},
+		{"env", "A=b", "-", "python"}, {"env", "--unset=X", "python"}, {"env", "--ig", "python"}, {"env", "-C", "/app", "-uX", "python"},
+		{"env", "--split-string=-i python"}, {"env", "--chd", "/app", "-i", "python"}, {"env", "-a", "name", "-i", "python"}, {"env", "-vSA=b -i python"}, {"sh", "-c", "(/bin/env -u X python)"},
 		{"env", "-u", "ANTHROPIC_API_KEY", "python"}, {""}, {"-x"}, nil,
 	} {
 		wrapped, _ := Wrapper(nil, argv, "/app")
