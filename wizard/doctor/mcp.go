@@ -251,15 +251,21 @@ type language struct {
 var languages = []language{
 	{
 		name: text.Pattern(`^(?:node|nodejs|bun)$`), evaluates: "ep", valued: "rC", before: "run", long: []string{"--eval", "--print"},
-		longValued: []string{
-			"--require", "--import", "--loader", "--experimental-loader", "--conditions", "--env-file", "--env-file-if-exists", "--input-type", "--title",
-			"--preload", "--cwd", "--config", "--define", "--port",
-		},
+		// Those of Node.js 20 to 24 and of Bun; Node.js takes the value of any of them from the next word.
+		longValued: strings.Fields("--require --import --loader --experimental-loader --conditions --env-file --env-file-if-exists --input-type --title " +
+			"--allow-fs-read --allow-fs-write --build-snapshot-config --cpu-prof-dir --cpu-prof-interval --cpu-prof-name --debug-port --diagnostic-dir --disable-proto " +
+			"--disable-warning --dns-result-order --es-module-specifier-resolution --experimental-config-file --experimental-default-type --experimental-policy " +
+			"--experimental-sea-config --heap-prof-dir --heap-prof-interval --heap-prof-name --heapsnapshot-near-heap-limit --heapsnapshot-signal --icu-data-dir " +
+			"--inspect-port --inspect-publish-uid --localstorage-file --max-http-header-size --network-family-autoselection-attempt-timeout --openssl-config " +
+			"--policy-integrity --redirect-warnings --report-dir --report-directory --report-filename --report-signal --secure-heap --secure-heap-min --snapshot-blob " +
+			"--test-concurrency --test-name-pattern --test-reporter --test-reporter-destination --test-shard --test-timeout --tls-cipher-list --tls-keylog " +
+			"--trace-event-categories --trace-event-file-pattern --trace-require-module --unhandled-rejections --use-largepages --v8-pool-size --watch-path " +
+			"--preload --cwd --config --define --port"),
 	},
 	{name: text.Pattern(`^deno$`), word: "eval", valued: "L", longValued: []string{"--log-level"}},
 	{name: text.Pattern(`^(?:python|pypy)[\d.]*$`), evaluates: "c", valued: "WX", ends: "m", longValued: []string{"--check-hash-based-pycs"}},
-	{name: text.Pattern(`^perl[\d.]*$`), evaluates: "eE", valued: "I", joined: "MmxiFdDCV"},
-	{name: text.Pattern(`^ruby[\d.]*$`), evaluates: "e", valued: "rICE", joined: "xiFKTW", longValued: []string{"--encoding", "--external-encoding", "--internal-encoding"}},
+	{name: text.Pattern(`^perl[\d.]*$`), evaluates: "eE", valued: "I", joined: "MmxiFDCV"},
+	{name: text.Pattern(`^ruby[\d.]*$`), evaluates: "e", valued: "rICEX", joined: "xiFKT", longValued: []string{"--encoding", "--external-encoding", "--internal-encoding", "--enable", "--disable"}},
 	{name: text.Pattern(`^lua[\d.]*$`), evaluates: "e", valued: "l"},
 	{
 		name: text.Pattern(`^php[\d.]*$`), evaluates: "rBRE", valued: "cdtSz", ends: "fF", long: []string{"--run", "--process-code", "--process-begin", "--process-end"},
@@ -318,7 +324,7 @@ func (l language) letters(word string) (code, next, over bool) {
 			return false, false, true
 		case strings.ContainsRune(l.valued, c):
 			return false, i == len(word)-1, false
-		case strings.ContainsRune(l.joined, c):
+		case strings.ContainsRune(l.joined+":=", c): // behind a colon stands the name of a debugger or of warnings
 			return false, false, false
 		}
 	}

@@ -44,7 +44,10 @@ var mcpPairs = map[string]pair{
 		"perl, together": serves(`{"command":"/usr/bin/perl","args":["-we","system('id')"]}`), "ruby, behind a folder": serves(`{"command":"/usr/bin/ruby","args":["-C","/srv","-ne","1"]}`),
 		"node, behind a module": serves(`{"command":"/usr/bin/node","args":["-r","/opt/a.js","--import","/opt/b.js","-e","1"]}`), "bun": serves(`{"command":"/usr/bin/bun","args":["run","-e","1"]}`),
 		"node, a module": serves(`{"command":"/usr/bin/node","args":["--import","data:text/javascript,1","/opt/a.js"]}`), "php": serves(`{"command":"/usr/bin/php","args":["-d","a=b","-r1;"]}`),
-		"deno": sets("mcp.servers", map[string]any{"x": map[string]any{"command": "/usr/bin/deno", "args": []any{"eval", "1"}}})}},
+		"node, behind a word": serves(`{"command":"/usr/bin/node","args":["--disable-warning","ExperimentalWarning","--unhandled-rejections","strict","-e","1"]}`),
+		"perl, debugged":      serves(`{"command":"/usr/bin/perl","args":["-de","system('id')"]}`), "ruby, without warnings": serves(`{"command":"/usr/bin/ruby","args":["-W0e","1"]}`),
+		"ruby, without gems": serves(`{"command":"/usr/bin/ruby","args":["--disable","gems","-X","/srv","-e","1"]}`),
+		"deno":               sets("mcp.servers", map[string]any{"x": map[string]any{"command": "/usr/bin/deno", "args": []any{"eval", "1"}}})}},
 	"mcp-privileged": {good: serves(`{"command":"/usr/bin/docker","args":["run","-i","--rm","-v","/srv/files:/data:ro","mcp/files@sha256:` + strings.Repeat("0", 64) + `"]}`), bad: map[string]func(*scene){
 		"root": serves(`{"command":"/usr/bin/sudo","args":["/usr/bin/files"]}`), "container": inContainer("--privileged"), "disk": inContainer("-v", "/:/host"), "joined": inContainer("--volume=/etc:/etc:ro"),
 		"mount": inContainer("--mount", "type=bind,source=/,target=/host"), "socket": inContainer("-v", "/var/run/docker.sock:/s"), "processes": inContainer("--pid=host"),

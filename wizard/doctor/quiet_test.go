@@ -48,6 +48,9 @@ var oddities = map[string]func(*scene){
 	"a module's configuration": serves(`{"command":"/usr/bin/python3","args":["-I","-m","mcp_server_files","-c","/etc/mcp.toml"]}`),
 	"a joined module":          serves(`{"command":"/usr/bin/python3","args":["-W","ignore","-mmcp_server_files","-c","/etc/mcp.toml"]}`),
 	"an encoding":              serves(`{"command":"/usr/bin/ruby","args":["-E","UTF-8","/opt/mcp/server.rb","-e","production"]}`),
+	"warnings of ruby":         serves(`{"command":"/usr/bin/ruby","args":["-W:no-experimental","-Ke","/opt/mcp/server.rb","-e","production"]}`),
+	"a debugger of perl":       serves(`{"command":"/usr/bin/perl","args":["-d:Trace","/opt/mcp/server.pl","-e","production"]}`),
+	"a flag of node":           serves(`{"command":"/usr/bin/node","args":["--enable-source-maps","/opt/mcp/index.js","-e","production"]}`),
 	"a task of deno":           serves(`{"command":"/usr/bin/deno","args":["run","/opt/mcp/server.ts","eval"]}`),
 	"a script of bun":          serves(`{"command":"/usr/bin/bun","args":["run","/opt/mcp/server.ts","-p","3000"]}`),
 }
