@@ -334,7 +334,7 @@ func (l language) letters(word string) (code, next, over bool) {
 // opening are options of a container engine that let a container out: as a whole word, or
 // with these values.
 var opening = map[string]func() *regexp.Regexp{
-	"--privileged": nil, "--cap-add": nil, "--device": nil, "--pid": text.Pattern(`^host$`), "--ipc": text.Pattern(`^host$`),
+	"--privileged": nil, "--use-api-socket": nil, "--cap-add": nil, "--device": nil, "--pid": text.Pattern(`^host$`), "--ipc": text.Pattern(`^host$`),
 	"--network": text.Pattern(`^host$`), "--net": text.Pattern(`^host$`), "--userns": text.Pattern(`^host$`), "--uts": text.Pattern(`^host$`),
 	"--security-opt": text.Pattern(`unconfined|disable`),
 }
@@ -357,7 +357,7 @@ func (o engineOption) letsIn() bool {
 		for field := range strings.SplitSeq(o.value, ",") {
 			switch key, value, _ := strings.Cut(field, "="); strings.ToLower(key) {
 			case "src", "source":
-				source = value
+				source = drive().ReplaceAllString(value, "/")
 			case "dst", "destination", "target":
 				target = value
 			}
@@ -411,6 +411,8 @@ func (s server) container() (options []engineOption, image string) {
 				return options, arg
 			}
 			continue
+		case arg == "--" && runs >= 0 && i > runs: // the image follows
+			return options, strings.Join(s.args[i+1:min(i+2, len(s.args))], "")
 		case !strings.HasPrefix(arg, "--"):
 			name, value, joined = shortOption(arg)
 		case strings.Contains(aloneWords, " "+name+" "):

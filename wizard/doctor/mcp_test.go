@@ -54,6 +54,7 @@ var mcpPairs = map[string]pair{
 		"network": inContainer("--net", "host"), "right": inContainer("--cap-add", "SYS_ADMIN"), "socket, without root": inContainer("-v", "/run/user/1000/podman:/s"), "socket, in a machine": inContainer("--mount=type=bind,target=/s,src=/Users/me/.colima/default"),
 		"a drive": inContainer("-v", `C:\:/host`), "socket by its end": inContainer("-v", "/srv/x:/var/run/docker.sock"), "pipe": inContainer("-v", `\\.\pipe\docker_engine:\\.\pipe\docker_engine`), "calls": inContainer("--security-opt", "seccomp=unconfined"),
 		"disk, joined": inContainer("-it", "-v/:/host"), "behind a network": inContainer("--network", "files", "-dit", "-e", "A=b", "--privileged"), "false": inContainer("--privileged=true"),
+		"a drive by its mount": inContainer("--mount", `type=bind,source=C:\,target=/host`), "the engine": inContainer("--use-api-socket"),
 		"another command": serves(`{"command":"/usr/bin/docker","args":["exec","-i","--privileged","files","/usr/bin/files"]}`),
 		"openclaw":        sets("mcp.servers", map[string]any{"x": map[string]any{"command": "/usr/bin/doas", "args": []any{"/usr/bin/files"}}}),
 	}},

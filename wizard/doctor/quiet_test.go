@@ -42,6 +42,8 @@ var oddities = map[string]func(*scene){
 	// What stands behind an image belongs to the program in it.
 	"a server's device": serves(`{"command":"/usr/bin/docker","args":["run","-i","--rm","-e","A=b","--name","files","` + anImage + `","--device","cpu","-v","/:/"]}`),
 
+	"an image behind dashes": serves(`{"command":"/usr/bin/docker","args":["run","-i","--rm","--","` + anImage + `","--privileged"]}`),
+
 	// What stands behind a script is the script's own.
 	"a server's port":          serves(`{"command":"/usr/bin/node","args":["/opt/mcp/index.js","-p","3000"]}`),
 	"a server's environment":   serves(`{"command":"/usr/bin/node","args":["--require","/opt/mcp/first.js","/opt/mcp/index.js","-e","production"]}`),
