@@ -132,6 +132,7 @@ func TestReachesEngine(t *testing.T) {
 		"/run/user/1000/podman": true, "/var/run/user/1000/docker": true, "/run/user/1000/containerd-rootless": true, "/run/k3s/containerd": true, "/var/run/buildkit": true,
 		"/home/me/.docker/run": true, "/home/me/.docker/desktop": true, "/Users/me/.colima": true, "/Users/me/.colima/default": true, "~/.orbstack/run": true, "~/.rd": true,
 		`\\.\pipe\docker_engine`: true, "//./pipe/docker_engine": true, "/Users/me/.rd/": true,
+		"/private": true, "/private/var": true, "/private/var/run": true, "/private/var/run/docker.sock": true, "/private/tmp": false, "/privates": false,
 		"/run/media/me": false, "/run/user/1000/pulse": false, "/home/me/.rdp": false, "/srv/docker": false, "/home/me/.docker/contexts": false,
 		"": false, "/home": false, "/run/user/1000/clawsetup": false, "/runner": false, "/run/secrets": false, "volume": false, "/srv/secrets/proxy_token": false,
 	} {

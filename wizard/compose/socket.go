@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strings"
@@ -29,6 +30,9 @@ var (
 // to it is root.
 func LeadsToEngine(host string) bool {
 	p := path.Clean(strings.ReplaceAll(host, `\`, "/"))
+	if rest, ok := strings.CutPrefix(p, "/private"); ok && (rest == "" || strings.HasPrefix(rest, "/var")) {
+		p = cmp.Or(rest, "/") // where macOS has /var
+	}
 	if rest, ok := strings.CutPrefix(p, "/var/run"); ok && (rest == "" || rest[0] == '/') {
 		p = "/run" + rest
 	}
