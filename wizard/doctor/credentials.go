@@ -212,14 +212,35 @@ func (h *Host) leadsToProgram(path string) bool {
 	if path == h.Made.Program {
 		return true
 	}
-	st, err := os.Lstat(path)
-	if err != nil || !filepath.IsAbs(path) || resolvedPath(path) != resolvedPath(h.Made.Program) {
+	if !filepath.IsAbs(path) || resolvedPath(path) != resolvedPath(h.Made.Program) {
 		return false
 	}
-	owner, known := ownerOf(st)
-	why, err := h.othersWrite(path)
-	return err == nil && why == "" && (!known || owner == 0 || owner == h.UID)
+	for range mostLinks {
+		st, err := os.Lstat(path)
+		if err != nil {
+			return false
+		}
+		owner, known := ownerOf(st)
+		if why, err := h.othersWrite(path); err != nil || why != "" || known && owner != 0 && owner != h.UID {
+			return false
+		}
+		if st.Mode()&os.ModeSymlink == 0 {
+			return true
+		}
+		next, err := os.Readlink(path)
+		if err != nil {
+			return false
+		}
+		if !filepath.IsAbs(next) {
+			next = filepath.Join(resolvedPath(filepath.Dir(path)), next)
+		}
+		path = next
+	}
+	return false
 }
+
+// mostLinks is how many links the kernel follows on the way to a file.
+const mostLinks = 40
 
 // modelChecks ask where prompts go that do not pass Claude Code.
 func modelChecks() []Check {

@@ -77,6 +77,13 @@ func TestLinksToTheProgram(t *testing.T) {
 			s.must(os.Remove(s.path(aLink)))
 			s.must(os.Symlink(s.write("opt/evil", "#!/bin/sh\n", 0o700), s.path(aLink)))
 		},
+		"by another in a folder for everybody": func(s *scene) {
+			s.must(os.Remove(s.path(aLink)))
+			s.must(os.MkdirAll(s.path("pub"), 0o700))
+			s.must(os.Chmod(s.path("pub"), 0o777))
+			s.must(os.Symlink(s.path(aTarget), s.path("pub/clawsetup")))
+			s.must(os.Symlink("../pub/clawsetup", s.path(aLink)))
+		},
 		"to nothing": func(s *scene) { s.must(os.Remove(s.path(aTarget))) },
 	} {
 		got := examined(t, both(linked(aTarget, aLink), spoil))
