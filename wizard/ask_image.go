@@ -45,7 +45,11 @@ func (s *InitSession) expected() string {
 }
 
 func buildImage(_ context.Context, s *InitSession, q *Question) error {
-	q.Default = orElse(s.named, orElse(s.given.Values["image"], orElse(s.draft.Image.Reference, image.DefaultReference)))
+	given := s.given.Values["image"]
+	if s.fallen["image"] {
+		given = "" // the operator wants another
+	}
+	q.Default = orElse(s.named, orElse(given, orElse(s.draft.Image.Reference, image.DefaultReference)))
 	return nil
 }
 

@@ -285,7 +285,7 @@ func TestBackWithdrawsTrust(t *testing.T) {
 		t.Fatalf("%+v %v", q, err)
 	}
 	must(t, s.Answer(ctx, next("trust"), wizard.Answer{Value: "other"}))
-	if q, err := s.Next(ctx); err != nil || q.ID != "image" {
+	if q, err := s.Next(ctx); err != nil || q.ID != "image" || q.Default == h.image.Reference {
 		t.Fatalf("another image: %+v %v", q, err)
 	}
 }
