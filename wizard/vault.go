@@ -160,6 +160,9 @@ func (w *Wizard) mayCreate(ctx context.Context, v *vault) error {
 	if exists {
 		return hint.With(fmt.Errorf("the journal %w", ErrStalePlan), "run-again")
 	}
+	// The operator may have opened the keyring while he was asked; what it knows of a journal
+	// comes before the one that begins.
+	w.silent.forget()
 	if !v.restart {
 		if err := w.lost(ctx, v.store); err != nil {
 			return err

@@ -154,6 +154,13 @@ func (w *Wizard) reachable(ctx context.Context) error {
 	return err
 }
 
+// forget lets the keyring be asked again, however short ago it did not answer.
+func (s *silence) forget() {
+	s.Lock()
+	defer s.Unlock()
+	s.err = nil
+}
+
 // movedFrom tells whether the journal of v, which must verify with the keys of v, is the one
 // of the present set-up although that keeps its secrets elsewhere: it holds
 // fingerprints, made with those keys, of the secrets that are in use. A journal that

@@ -289,6 +289,31 @@ func TestNewJournalElsewhere(t *testing.T) {
 	}
 }
 
+// TestLossIsAskedAnew: a keyring that did not answer at first, and was unlocked while the
+// questions were, tells of the lost journal before another begins.
+func TestLossIsAskedAnew(t *testing.T) {
+	h := newHost(t)
+	h.mustInit(map[string]string{"store": "keyring"})
+	must(t, os.RemoveAll(h.Paths.State))
+	must(t, os.Remove(h.Paths.SetupFile()))
+	h.keyring.down = errDown
+	s, err := h.NewInit(t.Context(), h.given(nil))
+	must(t, err)
+	if got := sprint(s.Preflight(t.Context())); !strings.Contains(got, "store-unavailable") {
+		t.Errorf("the keyring answers: %s", got)
+	}
+	for q, err := s.Next(t.Context()); q != nil || err != nil; q, err = s.Next(t.Context()) {
+		must(t, err)
+		must(t, s.Answer(t.Context(), q, wizard.Answer{Value: q.Default}))
+	}
+	p, err := s.Plan(t.Context())
+	must(t, err)
+	h.keyring.down = nil
+	if _, err := s.Apply(t.Context(), p, nil); !errors.Is(err, journal.ErrJournalMissing) {
+		t.Errorf("a journal is begun: %v", err)
+	}
+}
+
 // TestRecoveryStaysHome: even a journal that is ours down to the seals is not obeyed where
 // it names what clawsetup never changes.
 func TestRecoveryStaysHome(t *testing.T) {
