@@ -265,11 +265,19 @@ func (p *planner) restore(t touched, c Change) error {
 }
 
 // reopen plans that a file of the operator's has the mode that it had before doctor --fix
-// closed it, unless he gave it another since. What is in it is his.
+// closed it, unless he gave it another since. What is in it is his; what cannot be written, a
+// link for example, is what he put in its place, and keeps nothing from the rest.
 func (p *planner) reopen(t touched, c Change) error {
 	now, err := p.w.Disk.Read(t.first.Path, largestFile)
-	if err != nil || !now.Exists || modeText(now.Mode) != t.last.ModeAfter {
-		return err
+	if err == nil {
+		err = p.w.Disk.CheckTarget(t.first.Path)
+	}
+	if err != nil {
+		p.plan.Notes = append(p.plan.Notes, Note{ID: "undo-left", State: Attention, Args: []any{t.first.Path}})
+		return nil //nolint:nilerr // see above
+	}
+	if !now.Exists || modeText(now.Mode) != t.last.ModeAfter {
+		return nil
 	}
 	if c.mode, err = parseMode(t.first.ModeBefore); err != nil {
 		return err

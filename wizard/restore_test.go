@@ -308,3 +308,32 @@ func TestClosedIsTheirs(t *testing.T) {
 		}
 	}
 }
+
+// TestClosedAndReplaced: what the operator put in the place of a file that doctor --fix closed
+// keeps no rollback from the rest.
+func TestClosedAndReplaced(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no modes")
+	}
+	h := newHost(t)
+	_, first := h.mustInit(nil)
+	path := h.path(".claude/settings.json")
+	h.write(".claude/settings.json", "{}\n")
+	must(t, os.Chmod(path, 0o664))
+	report, err := h.Examine(t.Context(), doctor.Selection{Only: []string{"claude-settings-private"}})
+	must(t, err)
+	fix, err := h.NewFix(t.Context(), report, false)
+	must(t, err)
+	_, _, err = finish(t, fix)
+	must(t, err)
+	h.mustInit(map[string]string{"port": freePort(t)})
+	must(t, os.Rename(path, h.path("dotfiles.json")))
+	must(t, os.Symlink(h.path("dotfiles.json"), path))
+	p, r := h.rollback(first.Records[len(first.Records)-1])
+	if len(p.Changes) == 0 || !strings.Contains(sprint(r.Notes), "undo-left") || strings.Contains(sprint(p.Changes), path) {
+		t.Errorf("%v %v", p.Changes, r.Notes)
+	}
+	if st, err := os.Stat(h.path("dotfiles.json")); err != nil || st.Mode().Perm() != 0o600 {
+		t.Errorf("the operator's file: %v %v", st.Mode(), err)
+	}
+}
