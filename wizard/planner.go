@@ -101,10 +101,10 @@ func (p *planner) file(path string, after []byte, c Change) error {
 }
 
 // repairs tells whether a change does nothing but take back what somebody else did to a
-// file of ours.
+// file of ours. One that was given back is the operator's, and is taken anew.
 func (p *planner) repairs(c Change) bool {
 	i := slices.IndexFunc(p.past, func(t touched) bool { return t.first.Path == c.Path })
-	if i < 0 || p.past[i].shared || c.restored || !c.After.Exists {
+	if i < 0 || p.past[i].shared || p.past[i].givenBack() || c.restored || !c.After.Exists {
 		return false
 	}
 	last := p.past[i].last.After

@@ -259,6 +259,29 @@ func TestModeAloneGivesNothingBack(t *testing.T) {
 	}
 }
 
+// TestTakenAgainIsOurs: nor does the file whose mode is all that changes when it is taken again,
+// after it was given back.
+func TestTakenAgainIsOurs(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no modes")
+	}
+	first := newHost(t)
+	first.mustInit(nil)
+	h := newHost(t)
+	h.write("stack/seccomp.json", first.content("config/clawsetup/seccomp.json"))
+	must(t, os.Chmod(h.path("stack"), 0o700))
+	must(t, os.Chmod(h.path("stack/seccomp.json"), 0o644))
+	for _, dir := range []string{"stack", "config/clawsetup", "stack"} {
+		h.mustInit(map[string]string{"dir": h.path(dir)})
+	}
+	h.write("stack/seccomp.json", `{"defaultAction":"SCMP_ACT_ALLOW"}`)
+	r, err := h.Examine(t.Context(), doctor.Selection{Only: []string{"files-drift"}})
+	must(t, err)
+	if got := r.Results[0]; got.Outcome != doctor.Found || len(got.Findings) != 1 || got.Findings[0].Where.Path != h.path("stack/seccomp.json") {
+		t.Errorf("doctor: %v %v", got.Outcome, got.Findings)
+	}
+}
+
 // TestClosedIsTheirs: a file of the operator's that doctor --fix closed stays his: what he
 // writes into it is no drift, and init and an uninstall leave it closed. A rollback takes the
 // mode back, and that alone.
