@@ -12,7 +12,6 @@ import (
 
 	"github.com/clawsetup/clawsetup/wizard/hint"
 	"github.com/clawsetup/clawsetup/wizard/openclaw"
-	"github.com/clawsetup/clawsetup/wizard/text"
 )
 
 func buildPort(_ context.Context, s *InitSession, q *Question) error {
@@ -96,9 +95,8 @@ func acceptOpenClawConfig(_ context.Context, s *InitSession, a Answer) error {
 	if s.managed(path) {
 		return fmt.Errorf("%s is a file of clawsetup's own", path)
 	}
-	if !isConfigName(path) && !slices.Contains(s.w.knownConfigs(s.current), path) {
-		err := fmt.Errorf("%w: the name of %s does not end in .json or .json5", ErrBadValue, path)
-		return hint.Say(err, "no-config-name", text.Clean(path, 200))
+	if err := formOpenClawConfig(s, path); err != nil {
+		return err
 	}
 	if _, err := s.w.readOpenClaw(path); err != nil {
 		return err

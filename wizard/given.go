@@ -168,6 +168,16 @@ func formHardening(_ *InitSession, v string) error {
 	return err
 }
 
+// formOpenClawConfig wants a name that a recovery would believe in as well.
+func formOpenClawConfig(s *InitSession, v string) error {
+	path, err := s.w.absolute(v)
+	if err != nil || isConfigName(path) || slices.Contains(s.w.knownConfigs(s.current), path) {
+		return err
+	}
+	err = fmt.Errorf("%w: the name of %s does not end in .json or .json5", ErrBadValue, path)
+	return hint.Say(err, "no-config-name", text.Clean(path, 200))
+}
+
 // formClaude looks at the file; its version is asked for when its turn comes.
 func formClaude(_ *InitSession, v string) error {
 	if _, err := os.Stat(v); errors.Is(err, os.ErrNotExist) {

@@ -19,7 +19,7 @@ func TestCheckGiven(t *testing.T) {
 	wrong := map[string]string{
 		"section": "w", "api-base": "ftp://x", "dir": "bin/claude/below", "preset": "keep", "store": "floppy", "image": "UPPER CASE",
 		"image-digest": "latest", "cosign-key": "nowhere.pub", "egress": "some", "port": "0", "openclaw-mode": "maybe",
-		"hardening": "roof", "claude": h.path("nowhere/claude"), "retention-days": "-1", "managed-settings": "perhaps", "conflicts": "bogus",
+		"hardening": "roof", "openclaw-config": "gateway.conf", "claude": h.path("nowhere/claude"), "retention-days": "-1", "managed-settings": "perhaps", "conflicts": "bogus",
 	}
 	wrong["dir"] = h.claude // its files would be below a program
 	for flag, v := range wrong {

@@ -66,7 +66,7 @@ var initQuestions = []question{
 	{id: "egress", step: StepAgent, kind: Choice, flags: []string{"--egress"}, expert: true, form: oneOf(EgressNames), skip: never, build: buildEgress, accept: acceptEgress},
 	{id: "port", step: StepAgent, flags: []string{"--port"}, form: formPort, skip: never, build: buildPort, accept: acceptPort},
 	{id: "openclaw-mode", step: StepAgent, kind: Choice, flags: []string{"--openclaw-mode"}, form: oneOf(OpenClawModes), skip: never, build: buildOpenClawMode, accept: acceptOpenClawMode},
-	{id: "openclaw-config", step: StepAgent, flags: []string{"--openclaw-config"}, skip: (*InitSession).withoutOpenClaw, build: buildOpenClawConfig, accept: acceptOpenClawConfig},
+	{id: "openclaw-config", step: StepAgent, flags: []string{"--openclaw-config"}, form: formOpenClawConfig, skip: (*InitSession).withoutOpenClaw, build: buildOpenClawConfig, accept: acceptOpenClawConfig},
 	{id: "hardening", step: StepAgent, flags: []string{"--hardening"}, form: formHardening, skip: (*InitSession).withoutOpenClaw, build: buildHardening, accept: acceptHardening},
 	{id: "claude", step: StepAgent, flags: []string{"--claude"}, form: formClaude, skip: (*InitSession).withoutOpenClaw, build: buildClaude, accept: acceptClaude},
 	{id: "retention-days", step: StepAgent, flags: []string{"--retention-days"}, expert: true, form: formRetention, skip: (*InitSession).withoutOpenClaw, build: buildRetention, accept: acceptRetention},
