@@ -46,3 +46,24 @@ func TestControlsHaveWords(t *testing.T) {
 		}
 	}
 }
+
+// What doctor says puts a finding right is a command that this program takes. Words in
+// capitals stand for what the operator fills in.
+func TestFixesCanBeTyped(t *testing.T) {
+	for _, c := range doctor.Catalogue() {
+		words := strings.Fields(c.Fix)
+		if words[0] != "clawsetup" {
+			continue
+		}
+		root, _ := manuals[0].tree()
+		cmd, args, err := root.Find(words[1:])
+		check(t, err)
+		if err := cmd.ParseFlags(args); err != nil {
+			t.Errorf("%s: %s: %v", c.ID, c.Fix, err)
+			continue
+		}
+		if err := cmd.ValidateArgs(cmd.Flags().Args()); err != nil {
+			t.Errorf("%s: %s: %v", c.ID, c.Fix, err)
+		}
+	}
+}

@@ -63,7 +63,7 @@ func storeChecks() []Check {
 		{ID: "secret-store", Area: AreaSecrets, Controls: i02, Categories: []Category{Denial, CredentialLeak}, Severity: High, Fix: "clawsetup init", look: secretStore},
 		{ID: "proxy-token-strength", Area: AreaSecrets, Controls: []string{"I-02", "S-01"}, Categories: []Category{Spoofing, CredentialLeak, CostAbuse}, Severity: High, Fix: fixRotate, look: tokenStrength},
 		{ID: "key-age", Area: AreaSecrets, Controls: r04, Categories: []Category{Repudiation, CredentialLeak}, Severity: High, Fix: fixRotate, look: keyAge},
-		{ID: "key-label", Area: AreaSecrets, Controls: r04, Categories: []Category{Repudiation}, Severity: Info, Fix: "clawsetup init", look: keyLabel},
+		{ID: "key-label", Area: AreaSecrets, Controls: r04, Categories: []Category{Repudiation}, Severity: Info, Fix: "clawsetup init --key-label NAME", look: keyLabel},
 	}
 }
 

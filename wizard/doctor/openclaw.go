@@ -46,7 +46,11 @@ func configChecks() []Check {
 		},
 		agentCheck("control-ui", High, []string{"S-01"}, inConfig(controlUI), Spoofing, Elevation),
 		agentCheck("turn-budget", Medium, []string{"D-03"}, inConfig(turnBudget), Denial, CostAbuse),
-		agentCheck("sandbox-mode", Medium, []string{"gap 21", "E-02"}, sandboxMode, Elevation, ExcessPermission),
+		{
+			// init leaves it as it is: it would hold OpenClaw's own tools, which are denied, and not Claude Code.
+			ID: "sandbox-mode", Area: AreaOpenClaw, Controls: []string{"gap 21", "E-02"}, Categories: []Category{Elevation, ExcessPermission}, Severity: Medium,
+			Fix: fixEdit, look: sandboxMode,
+		},
 		agentCheck("raw-output-log", High, []string{"I-02", "I-03"}, rawOutput, Disclosure, CredentialLeak),
 	}
 }

@@ -308,3 +308,11 @@ func TestOperatorsChoice(t *testing.T) {
 		}
 	}
 }
+
+// init does not switch the sandbox on: who runs it again finds nothing to change.
+func TestSandboxIsTheOperators(t *testing.T) {
+	r := examined(t, sets("agents.defaults.sandbox.mode", "off"))["sandbox-mode"]
+	if len(r.Findings) != 1 || !strings.Contains(r.Findings[0].Fix, "EDITOR") {
+		t.Errorf("%+v", r.Findings)
+	}
+}

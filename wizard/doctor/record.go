@@ -31,7 +31,7 @@ func recordChecks() []Check {
 		{ID: "journal-snapshots", Area: AreaRecord, Controls: r02, Categories: []Category{Repudiation}, Severity: Medium, Fix: fixVerify, look: journalSnapshots},
 		{ID: "journal-pending", Area: AreaRecord, Controls: r02, Categories: []Category{Repudiation, Denial}, Severity: Medium, Fix: fixRepair, look: journalPending},
 		{ID: driftCheck, Area: AreaRecord, Controls: t02, Categories: []Category{Tampering}, Severity: High, Fix: fixRepair, look: filesDrift},
-		{ID: "shared-files-drift", Area: AreaRecord, Controls: t02, Categories: []Category{Tampering}, Severity: Info, Fix: "clawsetup config-history diff", look: sharedDrift},
+		{ID: "shared-files-drift", Area: AreaRecord, Controls: t02, Categories: []Category{Tampering}, Severity: Info, Fix: fixRepair + " --dry-run", look: sharedDrift},
 		{ID: "files-private", Area: AreaRecord, Controls: t02, Categories: []Category{Tampering, Disclosure}, Severity: High, Fix: "chmod go-rwx {path}", look: filesPrivate},
 		{ID: "folders-private", Area: AreaRecord, Controls: []string{"T-02", "I-03"}, Categories: []Category{Tampering, Disclosure}, Severity: High, Fix: "chmod 0700 {path}", look: foldersPrivate},
 	}
