@@ -91,6 +91,7 @@ var hintsEnglish = map[string]string{ //nolint:gosec // G101: words about secret
 	"hint.locked":              "Wait until the other clawsetup has finished. If it hangs, end it: its lock ends with it.",
 	"hint.run-again":           "Run the command again: it looks at what is there now and shows it.",
 	"hint.run-init":            "Run clawsetup init first.",
+	"hint.setup-left":          "{0} holds the journal of an earlier set-up: clawsetup uninstall finishes what was interrupted and takes away what is left, containers too; clawsetup init sets up again.",
 	"hint.undo-failed":         "Repair the cause and run any clawsetup command that writes: it goes on undoing, the journal knows how.",
 
 	// The journal.

@@ -91,6 +91,7 @@ var hintsRussian = map[string]string{ //nolint:gosec // G101: words about secret
 	"hint.locked":              "Дождитесь, пока закончит другая clawsetup. Если она зависла, завершите её: блокировка снимется вместе с ней.",
 	"hint.run-again":           "Запустите команду ещё раз: она посмотрит, что есть сейчас, и покажет это.",
 	"hint.run-init":            "Сначала запустите clawsetup init.",
+	"hint.setup-left":          "В {0} лежит журнал прежней настройки: clawsetup uninstall закончит прерванное и уберёт оставшееся, в том числе контейнеры; clawsetup init настроит заново.",
 	"hint.undo-failed":         "Устраните причину и запустите любую команду clawsetup, которая пишет: она продолжит отмену, журнал знает как.",
 
 	// The journal.

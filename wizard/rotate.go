@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/wizard/engine"
@@ -53,9 +54,20 @@ func (w *Wizard) present() (*Setup, files.File, error) {
 		return nil, f, err
 	}
 	if s == nil {
-		return nil, f, hint.With(hint.Say(fmt.Errorf("%w: %s is missing", ErrNoSetup, w.Paths.SetupFile()), "no-setup", w.Paths.SetupFile()), "run-init")
+		return nil, f, w.noSetup()
 	}
 	return s, f, nil
+}
+
+// noSetup is ErrNoSetup with what can be done. An uninstall that was killed after its
+// transaction leaves a journal without a set-up, and containers that run with the key.
+func (w *Wizard) noSetup() error {
+	err := hint.Say(fmt.Errorf("%w: %s is missing", ErrNoSetup, w.Paths.SetupFile()), "no-setup", w.Paths.SetupFile())
+	_, missing := os.Lstat(w.remainsFile())
+	if there, unread := journal.Exists(w.Disk, w.Paths.State); missing == nil || there && unread == nil {
+		return hint.With(err, "setup-left", w.Paths.State)
+	}
+	return hint.With(err, "run-init")
 }
 
 // Preflight implements Session.
