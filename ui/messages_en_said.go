@@ -52,4 +52,9 @@ var saidEnglish = map[string]string{ //nolint:gosec // G101: words about secrets
 	"said.token-alone":       "--token alone takes no key: leave --key-stdin, --key-file and --key-label out, or add --api-key",
 	"said.no-session-id":     "--session: “{0}” is not the id of a session",
 	"said.wait-short":        "--wait: must be longer than nothing",
+	"said.no-selection":      "“{0}” is no check, area, control or category",
+	"said.no-age":            "“{0}” is no age in days or hours (30d, 720h)",
+	"said.no-claude":         "this set-up configures no Claude Code",
+	"said.no-record":         "there is no record {0}, the journal has {1}",
+	"said.engine-absent":     "no container engine answers at {0} ({1}): nothing listens there, or it may not be opened",
 }

@@ -52,4 +52,9 @@ var saidRussian = map[string]string{ //nolint:gosec // G101: words about secrets
 	"said.token-alone":       "один --token не берёт ключа: уберите --key-stdin, --key-file и --key-label или добавьте --api-key",
 	"said.no-session-id":     "--session: «{0}» — не идентификатор сеанса",
 	"said.wait-short":        "--wait: нужно время больше нуля",
+	"said.no-selection":      "«{0}» — нет такой проверки, области, меры или категории",
+	"said.no-age":            "«{0}» — не возраст в днях или часах (30d, 720h)",
+	"said.no-claude":         "эта настройка не касается Claude Code",
+	"said.no-record":         "записи {0} нет, всего в журнале {1}",
+	"said.engine-absent":     "движок контейнеров не отвечает: {0} ({1}); там никто не слушает или нет прав его открыть",
 }

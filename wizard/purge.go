@@ -69,7 +69,8 @@ func ParseAge(s string) (time.Duration, error) {
 			return time.Duration(n) * unit, nil
 		}
 	}
-	return 0, fmt.Errorf("%q is no age in days or hours (30d, 720h)", text.Clean(s, 40))
+	s = text.Clean(s, 40)
+	return 0, hint.Say(fmt.Errorf("%q is no age in days or hours (30d, 720h)", s), "no-age", s)
 }
 
 // Purge is what a PurgeSession would delete: nobody has yet.
@@ -136,7 +137,7 @@ func (w *Wizard) NewPurge(ctx context.Context, o PurgeOptions) (*PurgeSession, e
 		return nil, err
 	}
 	if setup.OpenClaw.Mode == "none" || setup.OpenClaw.Config == "" {
-		return nil, hint.With(ErrNoClaudeDir, "purge-no-claude")
+		return nil, hint.With(hint.Say(ErrNoClaudeDir, "no-claude"), "purge-no-claude")
 	}
 	dir := agentFiles(setup.OpenClaw.Config).claudeDir
 	return &PurgeSession{standing: standing{*setup, basis, start}, w: w, opts: o, dir: dir}, nil

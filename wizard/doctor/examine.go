@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/clawsetup/clawsetup/wizard/hint"
 	"github.com/clawsetup/clawsetup/wizard/text"
 )
 
@@ -60,7 +61,8 @@ func (s Selection) Check() error {
 		if slices.Contains(Selectable(), word) {
 			continue
 		}
-		return fmt.Errorf("%q is no check, area, control or category", text.Clean(word, 60))
+		word = text.Clean(word, 60)
+		return hint.Say(fmt.Errorf("%q is no check, area, control or category", word), "no-selection", word)
 	}
 	return nil
 }

@@ -133,6 +133,9 @@ func (e *Engine) greet(ctx context.Context, pinned string) error {
 // that.
 func (e *Engine) absent(err error, pinned string) error {
 	why := fmt.Errorf("%w at %s (%s): %s", ErrAbsent, e.Endpoint.Address(), e.Endpoint.Source, text.Clean(cause(err), 200))
+	if client.IsErrConnectionFailed(err) {
+		why = hint.Say(why, "engine-absent", e.Endpoint.Address(), e.Endpoint.Source)
+	}
 	switch {
 	case pinned != "" && strings.Contains(err.Error(), "API version"):
 		return hint.With(fmt.Errorf("the engine at %s refuses API %s of DOCKER_API_VERSION: %s", e.Endpoint.Address(), text.Clean(pinned, 20), text.Clean(err.Error(), 200)), "engine-api-version")

@@ -7,6 +7,8 @@ import (
 	"io"
 	"iter"
 	"os"
+
+	"github.com/clawsetup/clawsetup/wizard/hint"
 )
 
 // Records yields the records from number from (1 is the first) to the end the
@@ -32,7 +34,7 @@ func (l *Log) Records(from uint64) iter.Seq2[Record, error] {
 // Record returns the record of that number, ErrNoRecord when there is none.
 func (l *Log) Record(seq uint64) (Record, error) {
 	if seq == 0 || seq > l.head.Seq {
-		return Record{}, fmt.Errorf("record %d: %w, the journal has %d", seq, ErrNoRecord, l.head.Seq)
+		return Record{}, hint.Say(fmt.Errorf("record %d: %w, the journal has %d", seq, ErrNoRecord, l.head.Seq), "no-record", seq, l.head.Seq)
 	}
 	for r, err := range l.Records(seq) {
 		return r, err
