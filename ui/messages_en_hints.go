@@ -87,6 +87,7 @@ var hintsEnglish = map[string]string{ //nolint:gosec // G101: words about secret
 	"hint.setup-broken":        "Repair {0} at the place named, or move it away and run clawsetup init.",
 	"hint.setup-version":       "The version must be the whole number that clawsetup wrote there; this one knows 1 to {0}. Put it back, or use the clawsetup that wrote the file. Nothing was changed.",
 	"hint.newer-setup":         "Use the clawsetup that wrote it, or a newer one. Nothing was changed.",
+	"hint.store-closed":        "The secrets of this set-up are in the {0} store: unlock it and run again.",
 	"hint.store-docker":        "Unlock or install a keyring, or keep the secrets in Docker secret files: --store docker",
 	"hint.locked":              "Wait until the other clawsetup has finished. If it hangs, end it: its lock ends with it.",
 	"hint.run-again":           "Run the command again: it looks at what is there now and shows it.",

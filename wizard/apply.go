@@ -78,7 +78,7 @@ func (w *Wizard) stillAsPlanned(ctx context.Context, p *Plan) error {
 	for _, s := range p.Secrets {
 		now, err := s.store.Get(ctx, s.Name)
 		if err != nil && !errors.Is(err, secrets.ErrNotFound) {
-			return fmt.Errorf("reading %s from the %s store: %w", s.Name, s.Store, err)
+			return Unread(s.Name, s.Store, err)
 		}
 		if p.vault.fingerprint(now) != s.Old {
 			return hint.With(fmt.Errorf("%s in the %s store %w", s.Name, s.Store, ErrStalePlan), "run-again")
@@ -263,7 +263,7 @@ func (s SecretChange) apply(ctx context.Context) error {
 	if s.Old != "" {
 		old, err := s.store.Get(ctx, s.Name)
 		if err != nil {
-			return fmt.Errorf("reading %s from the %s store: %w", s.Name, s.Store, err)
+			return Unread(s.Name, s.Store, err)
 		}
 		if err := s.store.Set(ctx, s.Name+secrets.Previous, old); err != nil {
 			return fmt.Errorf("keeping the old %s in the %s store: %w", s.Name, s.Store, err)

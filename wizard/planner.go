@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/clawsetup/clawsetup/secrets"
@@ -137,7 +136,7 @@ func (p *planner) ours(path string, data []byte) bool {
 func (p *planner) secret(ctx context.Context, store secrets.Store, dir string, name string, value secrets.Secret, rotated, stored journal.Event) error {
 	old, err := store.Get(ctx, name)
 	if err != nil && !errors.Is(err, secrets.ErrNotFound) {
-		return fmt.Errorf("reading %s from the %s store: %w", name, store.Kind(), err)
+		return Unread(name, store.Kind(), err)
 	}
 	for _, v := range []secrets.Secret{old, value} {
 		if v.Len() >= shortestSecret {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"path/filepath"
 	"slices"
@@ -30,7 +29,7 @@ func setupSecrets(ctx context.Context, store secrets.Store) iter.Seq2[sought, er
 				continue
 			}
 			if err != nil {
-				err = fmt.Errorf("reading %s from the %s store: %w", name, store.Kind(), err)
+				err = Unread(name, store.Kind(), err)
 			}
 			if !yield(sought{name, value}, err) {
 				return

@@ -47,7 +47,7 @@ func (w *Wizard) exposeSecrets(ctx context.Context, s Setup) error {
 	for _, name := range containerSecrets {
 		value, err := w.Keyring.Get(ctx, name)
 		if err != nil {
-			return fmt.Errorf("reading %s from the %s store: %w", name, s.Store, err)
+			return Unread(name, s.Store, err)
 		}
 		if err := w.expose(filepath.Join(w.secretsDir(s), name), value); err != nil {
 			return err

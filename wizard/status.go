@@ -271,7 +271,7 @@ func (r *running) hidden(ctx context.Context) ([]secrets.Secret, error) {
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("reading %s from the %s store: %w", name, r.setup.Store, err)
+			return nil, Unread(name, r.setup.Store, err)
 		}
 		out = append(out, v)
 	}

@@ -12,6 +12,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
+	"fmt"
 	"net/http"
 	"path/filepath"
 	"time"
@@ -23,6 +25,7 @@ import (
 	"github.com/clawsetup/clawsetup/wizard/claude"
 	"github.com/clawsetup/clawsetup/wizard/engine"
 	"github.com/clawsetup/clawsetup/wizard/files"
+	"github.com/clawsetup/clawsetup/wizard/hint"
 	"github.com/clawsetup/clawsetup/wizard/openclaw"
 	"github.com/clawsetup/clawsetup/wizard/safedial"
 )
@@ -149,4 +152,16 @@ func (w *Wizard) store(kind secrets.Kind, dir string) secrets.Store {
 		return w.Keyring
 	}
 	return secrets.NewDocker(filepath.Join(dir, "secrets"), w.Disk)
+}
+
+// Unread is the error of a store that does not give the secret of that name, with what can
+// be done about a keyring that is locked or not there.
+func Unread(name string, kind secrets.Kind, err error) error {
+	err = fmt.Errorf("reading %s from the %s store: %w", name, kind, err)
+	for _, closed := range []error{secrets.ErrUnavailable, secrets.ErrLocked, secrets.ErrTimeout} {
+		if kind == secrets.KindKeyring && errors.Is(err, closed) {
+			return hint.With(err, "store-closed", string(kind))
+		}
+	}
+	return err
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/ui"
+	"github.com/clawsetup/clawsetup/wizard"
 	"github.com/clawsetup/clawsetup/wizard/hint"
 )
 
@@ -45,7 +46,7 @@ func (a *app) runToken(ctx context.Context, setup, name string, show bool) error
 	}
 	token, err := store.Get(ctx, name)
 	if err != nil {
-		return fmt.Errorf("reading %s: %w", name, err)
+		return wizard.Unread(name, store.Kind(), err)
 	}
 	_, err = fmt.Fprintf(a.out, "%s\n", token.Expose())
 	return err
