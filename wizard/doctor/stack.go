@@ -177,6 +177,17 @@ func (h *Host) stack(ctx context.Context) *stack {
 	if err != nil {
 		s.gaps = append(s.gaps, Gap{Where: "containers", Why: reason(err)})
 	}
+	var byHand []engine.Container
+	for _, c := range found.List {
+		// The rules for a proxy that somebody made by hand know nothing of a gateway.
+		if project := projectOf(c); strings.HasPrefix(project, engine.OurProjects) {
+			why := "it is of the set-up " + text.Clean(project, 40) + " of clawsetup, whose setup.yaml is not here: nobody can say what it should be"
+			s.gaps = append(s.gaps, Gap{Where: "container " + strings.TrimPrefix(c.Name, "/"), Why: why})
+			continue
+		}
+		byHand = append(byHand, c)
+	}
+	found.List = byHand
 	for _, f := range h.composeFiles(found) {
 		s.file(ctx, h, f)
 	}
@@ -184,6 +195,13 @@ func (h *Host) stack(ctx context.Context) *stack {
 		s.container(c)
 	}
 	return s
+}
+
+func projectOf(c engine.Container) string {
+	if c.Config == nil {
+		return ""
+	}
+	return c.Config.Labels[engine.LabelProject]
 }
 
 func (h *Host) containers(ctx context.Context) (Containers, error) {

@@ -195,3 +195,26 @@ func TestContainerByHand(t *testing.T) {
 		t.Errorf("red are\n%v, want\n%v", got, want)
 	}
 }
+
+// The stack of another set-up of clawsetup, or of one that an interrupted uninstall left, is
+// none that was made by hand: its gateway is no proxy without a token.
+func TestContainerOfAnotherSetup(t *testing.T) {
+	b, err := os.ReadFile("testdata/by-hand-inspect.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newScene(t)
+	file := s.composeFile()
+	s.Made = nil
+	s.list = []engine.Container{{Raw: b}}
+	if err := json.Unmarshal(b, &s.list[0].InspectResponse); err != nil {
+		t.Fatal(err)
+	}
+	s.built[s.list[0].Image] = "amd64"
+	s.list[0].Config.Labels = map[string]string{engine.LabelProject: "clawsetup-0123abcd", "com.docker.compose.project.config_files": file}
+	for _, r := range Examine(t.Context(), s.Host, Selection{Only: []string{"container-privileged", "proxy-token", "stack-egress", "key-in-inspect"}}).Results {
+		if r.Outcome != NotChecked || len(r.Gaps) != 1 || !strings.Contains(r.Gaps[0].Why, "clawsetup-0123abcd") {
+			t.Errorf("%s is %s: %+v %+v", r.Check.ID, r.Outcome, r.Findings, r.Gaps)
+		}
+	}
+}

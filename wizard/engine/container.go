@@ -122,9 +122,9 @@ func (e *Engine) described(ctx context.Context, list []container.Summary) ([]Con
 	return out, nil
 }
 
-// Resembling are the containers that were not made by a project of ours and look like a
-// proxy: their image's name holds repository, or they publish the port. At most
-// mostAlike of them are described.
+// Resembling are the containers that look like a proxy, whoever made them: their image's
+// name holds repository, or they publish the port. At most mostAlike of them are
+// described.
 func (e *Engine) Resembling(ctx context.Context, repository string, port uint16) ([]Container, error) {
 	list, err := e.api.ContainerList(ctx, container.ListOptions{All: true})
 	if err != nil {
