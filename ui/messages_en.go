@@ -61,6 +61,7 @@ var wizardEnglish = map[string]string{ //nolint:gosec // G101: words about secre
 	"error.missing":   "error: answers are missing and nobody can be asked. Give them as flags:",
 	"error.given":     "error: {0} {0:answer|answers} given by flags cannot be taken:",
 	"error.unchanged": "Nothing was changed.",
+	"error.undone":    "What had been changed by then was put back.",
 	"error.or":        "or",
 	"error.stopped":   "Stopped. No file was changed by that; clawsetup status shows what runs.",
 	"error.aborted":   "Left. Nothing was changed.",

@@ -77,7 +77,7 @@ var hintsEnglish = map[string]string{ //nolint:gosec // G101: words about secret
 	"hint.port-taken":             "End what listens on port {0}, or choose another with clawsetup init --port.",
 
 	// Files and stores.
-	"hint.disk-full":           "Make room on the disk of {0} and run again. Nothing was changed.",
+	"hint.disk-full":           "Make room on the disk of {0} and run again.",
 	"hint.path-permission":     "Check who owns {0} and its folder, and whether it is on a read-only disk.",
 	"hint.path-symlink":        "{0} is a symbolic link, which is never followed here: put a file in its place, or name the file it leads to.",
 	"hint.path-not-regular":    "{0} is a folder or a device: move it away, or name another path.",

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/clawsetup/clawsetup/wizard"
+	"github.com/clawsetup/clawsetup/wizard/hint"
 )
 
 // piped returns a file that yields text, as a pipe does.
@@ -232,6 +233,28 @@ func TestErrorOutput(t *testing.T) {
 	}
 	if out.Len() > 0 {
 		t.Errorf("on stdout: %s", out)
+	}
+}
+
+// What happened to the files is said where it is known, and not by the advice for a full
+// disk, which up, too, may meet when containers run already.
+func TestErrorTellsOfFiles(t *testing.T) {
+	full := hint.With(errors.New("no space left on device"), "disk-full", "/srv/x")
+	const nothing, back = "Nothing was changed", "put back"
+	for name, c := range map[string]struct {
+		err       error
+		want, not string
+	}{
+		"midway":       {full, "Make room", nothing},
+		"untouched":    {unchangedError{full}, nothing, back},
+		"taken back":   {&wizard.UndoneError{Err: full}, back, nothing},
+		"left to look": {&wizard.UndoneError{Err: full, Left: []string{"/srv/y"}}, "/srv/y", back},
+	} {
+		u, _, errs := testUI(t, Options{Lang: "en"}, nil)
+		u.Error(c.err)
+		if got := errs.String(); !strings.Contains(got, c.want) || strings.Contains(got, c.not) {
+			t.Errorf("%s: %s", name, got)
+		}
 	}
 }
 

@@ -252,12 +252,18 @@ type unchangedError struct{ error }
 
 func (e unchangedError) Unwrap() error { return e.error }
 
-// unchanged says that nothing was changed, where that is known and the advice does not.
+// unchanged says that nothing was changed, or was put back, where that is known and the
+// advice does not.
 func (u *UI) unchanged(err error, advice string) {
 	var e unchangedError
 	var given *wizard.GivenError
 	if s := u.T("error.unchanged"); (errors.As(err, &e) || errors.As(err, &given)) && !strings.Contains(advice, s) {
 		u.errors.printf("  %s\n", s)
+	}
+	// A transaction that failed was taken back; what it could not take back it names.
+	var undone *wizard.UndoneError
+	if errors.As(err, &undone) && len(undone.Left) == 0 {
+		u.errors.printf("  %s\n", u.T("error.undone"))
 	}
 }
 
