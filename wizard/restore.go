@@ -237,7 +237,8 @@ func (p *planner) restore(t touched, c Change) error {
 	c.restored = true
 	// What was foreign when it was found is foreign when it is back.
 	c.Sensitive = c.Sensitive || isKeyed(t.first.Before)
-	edited := t.edited || p.w.digest(p.vault, now, t.last.After) != t.last.After
+	drifted := p.w.digest(p.vault, now, t.last.After) != t.last.After
+	edited := t.edited || drifted
 	switch {
 	case t.shared && edited && now.Exists:
 		return p.revert(t, now, data, c)
@@ -258,7 +259,7 @@ func (p *planner) restore(t touched, c Change) error {
 	switch {
 	case gone:
 		p.plan.Notes = append(p.plan.Notes, Note{ID: "setup-gone", State: Attention, Args: []any{path}})
-	case edited && !c.aside:
+	case drifted && !c.aside: // what was put right since is not said again
 		p.plan.Notes = append(p.plan.Notes, Note{ID: "setup-drift", State: Attention, Args: []any{path}})
 	}
 	return p.file(path, data, c)

@@ -180,6 +180,28 @@ func TestRemovedElsewhereIsSaidOnce(t *testing.T) {
 	}
 }
 
+// TestRollbackForgetsRepairedEdits: a rollback warns of an edit that is in the file, and not of
+// one that was taken back long ago.
+func TestRollbackForgetsRepairedEdits(t *testing.T) {
+	h := newHost(t)
+	_, first := h.mustInit(nil)
+	env := h.content("config/clawsetup/.env")
+	h.write("config/clawsetup/.env", env+"MINE=1\n")
+	h.mustInit(nil)
+	h.mustInit(map[string]string{"preset": "economy"})
+	if p, _ := h.rollback(first.Records[0]); strings.Contains(sprint(p.Notes), "setup-drift") {
+		t.Error(sprint(p.Notes))
+	}
+	if got := h.content("config/clawsetup/.env"); got != env {
+		t.Errorf("%q", got)
+	}
+	h.mustInit(map[string]string{"preset": "economy"})
+	h.write("config/clawsetup/.env", env+"MINE=1\n")
+	if p, _ := h.rollback(first.Records[0]); !strings.Contains(sprint(p.Notes), "setup-drift") {
+		t.Error(sprint(p.Notes))
+	}
+}
+
 // TestRollbackBringsBack: a file of the set-up that somebody removed is there again after a
 // rollback to a record that knows it: that is what was asked for. It is called removed.
 func TestRollbackBringsBack(t *testing.T) {
