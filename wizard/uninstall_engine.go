@@ -215,7 +215,6 @@ func (s *UninstallSession) nextLeft() [][]string {
 		return [][]string{{filepath.Base(s.w.Executable), "uninstall"}}
 	}
 	var out [][]string
-	project := "label=" + engine.LabelProject + "=" + s.w.project()
 	for _, l := range left {
 		docker := func(args ...string) []string {
 			if l.Host != "" {
@@ -223,10 +222,17 @@ func (s *UninstallSession) nextLeft() [][]string {
 			}
 			return append([]string{"docker"}, args...)
 		}
-		out = append(out,
-			[]string{"sh", "-c", l.docker() + " rm --force $(" + l.docker() + " ps --all --quiet --filter " + project + ")"},
-			docker("network", "prune", "--force", "--filter", project),
-			docker("image", "prune", "--all", "--force", "--filter", "label="+templates.LabelInstallation+"="+s.w.project()))
+		// An up that ended halfway left its trial: another project of ours.
+		var list []string
+		var networks [][]string
+		for _, p := range s.projects() {
+			project := "label=" + engine.LabelProject + "=" + p
+			list = append(list, l.docker()+" ps --all --quiet --filter "+project)
+			networks = append(networks, docker("network", "prune", "--force", "--filter", project))
+		}
+		out = append(out, []string{"sh", "-c", l.docker() + " rm --force $(" + strings.Join(list, "; ") + ")"})
+		out = append(out, networks...)
+		out = append(out, docker("image", "prune", "--all", "--force", "--filter", "label="+templates.LabelInstallation+"="+s.w.project()))
 		for _, ref := range l.Images {
 			out = append(out, docker("rmi", ref))
 		}
