@@ -239,12 +239,15 @@ func (s *RotateSession) roll(ctx context.Context, report func(Progress)) (liveCh
 	if err != nil {
 		return nil, err
 	}
+	r, err := s.w.look(ctx, s.setup, e)
+	if err == nil && !r.up() { // nobody wants it started again, nor copies of the secrets
+		err = hint.With(fmt.Errorf("the running stack %w", ErrStalePlan), "run-again")
+	}
+	if err != nil {
+		return nil, errors.Join(err, e.Close())
+	}
 	out := rolled{s: s, engine: e}
 	if err := s.w.exposeSecrets(ctx, s.setup); err != nil {
-		return out, err
-	}
-	r, err := s.w.look(ctx, s.setup, e)
-	if err != nil {
 		return out, err
 	}
 	out.change, err = r.replace(ctx, replacement{patience: DefaultPatience, newKey: s.opts.APIKey}, report)

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/clawsetup/clawsetup/ui/ptytest"
 )
 
 // client sends requests at a steady pace, as a program does that keeps its
@@ -274,6 +276,29 @@ func TestCrashAfterRotation(t *testing.T) {
 	if status, body, err := a.ask(a.token(), `{"messages":["hi"]}`); err != nil || status != http.StatusOK {
 		t.Errorf("%d %s (%v)", status, body, err)
 	}
+}
+
+// TestRotationOfAStackThatWentDown: what the operator stopped after the plan was made is
+// not started again, and nothing is rotated.
+func TestRotationOfAStackThatWentDown(t *testing.T) {
+	a := newArena(t)
+	a.init()
+	a.up()
+	old := a.token()
+	term, err := ptytest.Start(a.command("rotate-key", "--plain", "--token"), 100, 40)
+	check(t, err)
+	if err := term.ExpectRaw("Apply"); err != nil {
+		t.Fatalf("%v\n%s", err, term.Screen())
+	}
+	a.must(0, "down")
+	check(t, term.Type("y\r"))
+	if code, err := term.Wait(); err != nil || code != 1 || !strings.Contains(term.Raw(), "the running stack changed since the plan was made") {
+		t.Errorf("exit %d (%v)\n%s", code, err, term.Raw())
+	}
+	if n := len(a.containers()); n != 0 || a.token() != old {
+		t.Errorf("%d containers run, the token is the old one: %v", n, a.token() == old)
+	}
+	a.must(0, "config-history", "verify")
 }
 
 // TestStoppedRotation: ctrl+c at any moment leaves the old container, the old key and
