@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/clawsetup/clawsetup/secrets"
 	"github.com/clawsetup/clawsetup/wizard/journal"
 	"github.com/clawsetup/clawsetup/wizard/text"
 )
@@ -45,7 +46,7 @@ const detailIntention = "intention"
 
 // intend makes the intention of p.
 func intend(p *Plan) intention {
-	in := intention{Made: missingFolders(p.Changes), Events: []intendedEvent{}, Live: p.live != nil}
+	in := intention{Made: missingFolders(p), Events: []intendedEvent{}, Live: p.live != nil}
 	at := func(e journal.Event) *intendedEvent {
 		i := slices.IndexFunc(in.Events, func(x intendedEvent) bool { return x.Event == e })
 		if i < 0 {
@@ -90,12 +91,22 @@ func consentDetail(consents []Note) map[string]string {
 	return out
 }
 
-// missingFolders are the folders that the changes will make, parents first.
-func missingFolders(changes []Change) []string {
+// missingFolders are the folders that the files and the secrets of p will make, parents
+// first.
+func missingFolders(p *Plan) []string {
+	var folders []string
+	for _, c := range p.Changes {
+		folders = append(folders, filepath.Dir(c.Path))
+	}
+	for _, s := range p.Secrets {
+		if s.Store == secrets.KindDocker && s.New != "" {
+			folders = append(folders, filepath.Join(s.dir, "secrets"))
+		}
+	}
 	out := []string{}
-	for _, c := range changes {
+	for _, dir := range folders {
 		var missing []string
-		for dir := filepath.Dir(c.Path); ; dir = filepath.Dir(dir) {
+		for ; ; dir = filepath.Dir(dir) {
 			if _, err := os.Lstat(dir); err == nil || dir == filepath.Dir(dir) {
 				break
 			}

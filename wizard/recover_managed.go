@@ -44,7 +44,11 @@ func (w *Wizard) onlyManaged(l *journal.Log, v *vault, snaps *journal.Snapshots,
 		}
 	}
 	for _, dir := range in.Made {
-		if !slices.ContainsFunc(intent.Files, func(c journal.FileChange) bool { return within(dir, c.Path) }) {
+		holdsFile := slices.ContainsFunc(intent.Files, func(c journal.FileChange) bool { return within(dir, c.Path) })
+		holdsSecret := slices.ContainsFunc(intent.Secrets, func(s journal.SecretChange) bool {
+			return s.Dir != "" && within(dir, filepath.Join(s.Dir, "secrets", s.Name))
+		})
+		if !holdsFile && !holdsSecret {
 			return foreignPath(intent, dir)
 		}
 	}

@@ -62,7 +62,7 @@ type UninstallSession struct {
 	searched bool
 }
 
-// known is what all committed records say together.
+// known is what all committed records say together, and of folders all intents.
 type known struct {
 	stores []storePlace
 	// touched are the files, since the first set-up.
@@ -201,7 +201,8 @@ func (s *UninstallSession) read(ctx context.Context) error {
 	own := storePlace{h.vault.store.Kind(), h.vault.dir}
 	holds[own] = map[string]bool{secrets.JournalKey: true}
 	for _, r := range records {
-		if !done[r.Tx] {
+		// The keys of the journal stay in a folder that an undone transaction made.
+		if !done[r.Tx] && r.Phase != journal.PhaseIntent {
 			continue
 		}
 		if err := s.known.add(r, holds); err != nil {
@@ -217,7 +218,7 @@ func (s *UninstallSession) read(ctx context.Context) error {
 	return s.lookIntoStores(ctx, holds)
 }
 
-// add takes one record of a committed transaction in.
+// add takes in one record of a committed transaction, or an intent.
 func (k *known) add(r journal.Record, holds map[storePlace]map[string]bool) error {
 	if r.Phase == journal.PhaseIntent {
 		in, err := decodeIntention(r.Detail)

@@ -69,6 +69,31 @@ func TestUninstallEverything(t *testing.T) {
 	}
 }
 
+// TestUndoneFolders: a folder that a transaction made goes when it is undone, that of the
+// secrets as well; where the journal has its keys by then, it goes at the end.
+func TestUndoneFolders(t *testing.T) {
+	h := newHost(t)
+	h.mustInit(nil)
+	if !h.initInto(h.given(map[string]string{"dir": h.path("stack")}), 3) {
+		t.Fatal("it was not interrupted")
+	}
+	_, err := h.Recover(t.Context())
+	must(t, err)
+	if _, err := os.Lstat(h.path("stack")); err == nil {
+		t.Error("the folder of an undone move is left")
+	}
+
+	h = newHost(t)
+	if !h.initInto(h.given(map[string]string{"dir": h.path("deep/stack")}), 3) {
+		t.Fatal("it was not interrupted")
+	}
+	h.mustInit(map[string]string{"dir": h.path("deep/stack")})
+	h.uninstall(wizard.UninstallOptions{})
+	if _, err := os.Lstat(h.path("deep")); err == nil {
+		t.Error("the folder of an undone first run is left")
+	}
+}
+
 // TestUninstallFindsSecrets: a secret that somebody put elsewhere is found, in every form,
 // in a file that we know the place of, and in the snapshots of a kept journal.
 func TestUninstallFindsSecrets(t *testing.T) {
