@@ -214,6 +214,15 @@ func (s *doctorSession) planRestore(p *planner, f repairing) error {
 	if err != nil {
 		return err
 	}
+	if filepath.Base(path) == ignoreName {
+		now, err := s.w.Disk.Read(path, largestFile)
+		if err != nil {
+			return err
+		}
+		if now.Exists {
+			data = ignoring(now.Data)
+		}
+	}
 	return p.file(path, notNil(data), Change{Why: "file-drift", Controls: f.controls, event: journal.DriftRepaired, mode: mode})
 }
 

@@ -1,10 +1,13 @@
 package wizard
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 
+	"github.com/clawsetup/clawsetup/templates"
 	"github.com/clawsetup/clawsetup/wizard/journal"
 )
 
@@ -45,11 +48,18 @@ func (w *Wizard) standingBy(h *History, err error) ([]standingFile, error) {
 		if f.err = err; err == nil {
 			f.gone = !now.Exists
 			f.edited = w.digest(h.vault, now, t.last.After) != t.last.After
+			if f.edited && filepath.Base(f.path) == ignoreName && now.Exists && !f.removed {
+				f.edited = !bytes.Equal(ignoring(now.Data), now.Data)
+			}
 		}
 		out = append(out, f)
 	}
 	return out, nil
 }
+
+// ignoring is a .gitignore with our lines, of which alone an edit is one of ours: the others
+// are the operator's.
+func ignoring(data []byte) []byte { return templates.GitIgnore(data, []string{envName, "secrets/"}) }
 
 // driftNotes tell which files somebody else edited; init takes the edits back. In a
 // file that is shared they are the operator's own right.

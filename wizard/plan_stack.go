@@ -136,6 +136,6 @@ func (p *planner) stack(ctx context.Context, s Setup, c templates.Compose) error
 		p.file(filepath.Join(dir, seccompName), templates.Seccomp(), Change{Why: "file-seccomp", Controls: []string{"E-01"}, event: stack}),
 		p.file(filepath.Join(dir, envName), f.env, Change{Why: "file-env", Controls: []string{"I-01", "T-02"}, event: stack}),
 		p.file(filepath.Join(dir, composeName), f.compose, Change{Why: "file-compose", Controls: []string{"D-02", "E-01", "I-01", "S-01", "S-03", "T-02"}, event: stack}),
-		p.file(filepath.Join(dir, ignoreName), templates.GitIgnore(ignore.Data, []string{envName, "secrets/"}), Change{Why: "file-gitignore", Controls: []string{"I-01"}, event: stack}),
+		p.file(filepath.Join(dir, ignoreName), ignoring(ignore.Data), Change{Why: "file-gitignore", Controls: []string{"I-01"}, event: stack}),
 	)
 }

@@ -256,6 +256,39 @@ func TestGitIgnoreStaysTheirs(t *testing.T) {
 	}
 }
 
+// TestGitIgnoreIsSharedWithThem: lines of the operator's own in a .gitignore are no drift, which
+// init would not take back; without our lines it is one, and what puts them there again leaves
+// his.
+func TestGitIgnoreIsSharedWithThem(t *testing.T) {
+	const name = "config/clawsetup/.gitignore"
+	drift := func(h *host) *doctor.Report {
+		r, err := h.Examine(t.Context(), doctor.Selection{Only: []string{"files-drift"}})
+		must(t, err)
+		return r
+	}
+	h := newHost(t)
+	h.write(name, "mine\n")
+	h.mustInit(nil)
+	ours := strings.TrimPrefix(h.content(name), "mine\n")
+	h.write(name, "mine\ntwo\n"+ours+"three\n")
+	if r := drift(h).Results[0]; r.Outcome != doctor.OK {
+		t.Errorf("edited: %v", r.Findings)
+	}
+	s, err := h.NewInit(t.Context(), h.given(nil))
+	must(t, err)
+	if notes := sprint(s.Preflight(t.Context())); strings.Contains(notes, "setup-drift") {
+		t.Errorf("init: %s", notes)
+	}
+	h.write(name, "mine\ntwo\nthree\n")
+	fix, err := h.NewFix(t.Context(), drift(h), false)
+	must(t, err)
+	_, _, err = finish(t, fix)
+	must(t, err)
+	if got := h.content(name); got != "mine\ntwo\nthree\n"+ours || drift(h).Results[0].Outcome != doctor.OK {
+		t.Errorf("put right: %q", got)
+	}
+}
+
 // TestModeAloneGivesNothingBack: a file whose content is what the operator had, and of which
 // init changed the mode, is ours: doctor and init tell when somebody edits it.
 func TestModeAloneGivesNothingBack(t *testing.T) {
