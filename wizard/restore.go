@@ -1,6 +1,7 @@
 package wizard
 
 import (
+	"bytes"
 	"fmt"
 	"path/filepath"
 
@@ -147,7 +148,7 @@ func touchedSince(records []journal.Record, at journal.Record) []touched {
 				out[i] = touched{first: f, seq: r.Seq, shared: common[f.Path], theirs: !ours[f.Path], closed: !ours[f.Path], last: before(f), dropped: out[i].drops()}
 				was, there := left[f.Path]
 				found := f.ModeBefore == was.ModeAfter && same(f.Before, f.SnapshotBefore, was.After, was.SnapshotAfter)
-				if there && !found && !known && ours[f.Path] && filepath.Base(f.Path) != ignoreName {
+				if there && !found && !known && ours[f.Path] {
 					out[i].first, out[i].last = after(was, f), was
 				}
 			}
@@ -244,6 +245,9 @@ func (p *planner) restore(t touched, c Change) error {
 		return p.revert(t, now, data, c)
 	case filepath.Base(path) == ignoreName && edited && now.Exists:
 		after := templates.GitIgnore(now.Data, nil)
+		if !bytes.Equal(templates.GitIgnore(data, nil), data) {
+			after = ignoring(now.Data) // what it goes back to has our lines
+		}
 		if len(after) == 0 && t.first.Before == "" {
 			after = nil // there was none, and nothing but ours is in it
 		}

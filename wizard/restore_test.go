@@ -256,6 +256,33 @@ func TestGitIgnoreStaysTheirs(t *testing.T) {
 	}
 }
 
+// TestRollbackKeepsIgnoring: the secrets of the set-up that a rollback goes back to stay ignored,
+// whatever the operator made of the .gitignore, and his lines stay.
+func TestRollbackKeepsIgnoring(t *testing.T) {
+	const name = "config/clawsetup/.gitignore"
+	for how, edit := range map[string]func(h *host){
+		"removed": func(h *host) { must(t, os.Remove(h.path(name))) },
+		"emptied": func(h *host) { h.write(name, "two\n") },
+	} {
+		h := newHost(t)
+		h.write(name, "mine\n")
+		_, first := h.mustInit(nil)
+		ours := strings.TrimPrefix(h.content(name), "mine\n")
+		edit(h)
+		h.mustInit(map[string]string{"preset": "economy"})
+		h.write(name, h.content(name)+"three\n")
+		h.rollback(first.Records[0])
+		want := map[string]string{"removed": ours + "three\n", "emptied": "two\n" + ours + "three\n"}[how]
+		if got := h.content(name); got != want {
+			t.Errorf("%s: %q", how, got)
+		}
+		h.uninstall(wizard.UninstallOptions{})
+		if got := h.content(name); got != strings.Replace(want, ours, "", 1) {
+			t.Errorf("%s, at the end: %q", how, got)
+		}
+	}
+}
+
 // TestGitIgnoreIsSharedWithThem: lines of the operator's own in a .gitignore are no drift, which
 // init would not take back; without our lines it is one, and what puts them there again leaves
 // his.
