@@ -235,6 +235,9 @@ func (p *planner) restore(t touched, c Change) error {
 			return err
 		}
 	}
+	if filepath.Base(path) == ignoreName && c.event == journal.SetupRemoved {
+		data = unignored(data)
+	}
 	c.restored = true
 	// What was foreign when it was found is foreign when it is back.
 	c.Sensitive = c.Sensitive || isKeyed(t.first.Before)
@@ -248,7 +251,7 @@ func (p *planner) restore(t touched, c Change) error {
 		if !bytes.Equal(templates.GitIgnore(data, nil), data) {
 			after = ignoring(now.Data) // what it goes back to has our lines
 		}
-		if len(after) == 0 && t.first.Before == "" {
+		if len(after) == 0 && data == nil {
 			after = nil // there was none, and nothing but ours is in it
 		}
 		return p.file(path, after, c)
@@ -267,6 +270,16 @@ func (p *planner) restore(t touched, c Change) error {
 		p.plan.Notes = append(p.plan.Notes, Note{ID: "setup-drift", State: Attention, Args: []any{path}})
 	}
 	return p.file(path, data, c)
+}
+
+// unignored is a .gitignore without our lines, which an uninstall that kept the journal may have
+// left in what was found later: nil where nothing else is in it.
+func unignored(data []byte) []byte {
+	after := templates.GitIgnore(data, nil)
+	if len(after) == 0 && len(data) > 0 {
+		return nil
+	}
+	return after
 }
 
 // reopen plans that a file of the operator's has the mode that it had before doctor --fix

@@ -283,6 +283,38 @@ func TestRollbackKeepsIgnoring(t *testing.T) {
 	}
 }
 
+// TestGitIgnoreOfAnEarlierLife: our lines that an uninstall left beside the keys of the journal
+// are nothing that the next one gives back.
+func TestGitIgnoreOfAnEarlierLife(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no modes")
+	}
+	const name = "config/clawsetup/.gitignore"
+	for _, mine := range []string{"", "mine\n"} {
+		for _, more := range []string{"", "two\n"} {
+			h := newHost(t)
+			want := "gone"
+			if mine != "" {
+				h.write(name, mine)
+			}
+			if mine+more != "" {
+				want = mine + more
+			}
+			h.mustInit(nil)
+			h.uninstall(wizard.UninstallOptions{KeepJournal: true})
+			must(t, os.Chmod(h.path(name), 0o644))
+			h.mustInit(nil)
+			if more != "" {
+				h.write(name, h.content(name)+more)
+			}
+			h.uninstall(wizard.UninstallOptions{})
+			if got := h.content(name); got != want {
+				t.Errorf("%q and %q: %q", mine, more, got)
+			}
+		}
+	}
+}
+
 // TestGitIgnoreIsSharedWithThem: lines of the operator's own in a .gitignore are no drift, which
 // init would not take back; without our lines it is one, and what puts them there again leaves
 // his.
