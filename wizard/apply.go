@@ -66,7 +66,7 @@ func (w *Wizard) stillAsPlanned(ctx context.Context, p *Plan) error {
 	if setup.Exists != p.basis.Exists || !bytes.Equal(setup.Data, p.basis.Data) {
 		return hint.With(fmt.Errorf("%s %w", w.Paths.SetupFile(), ErrStalePlan), "run-again")
 	}
-	for _, c := range p.Changes {
+	for _, c := range slices.Concat(p.Changes, p.left) {
 		now, err := w.Disk.Read(c.Path, largestFile)
 		if err != nil {
 			return err
@@ -153,7 +153,7 @@ func (t *transaction) intent() (journal.Entry, error) {
 		return journal.Entry{}, err
 	}
 	e := journal.Entry{Event: journal.ChangeIntended, Tx: t.tx, Phase: journal.PhaseIntent, Detail: detail}
-	for _, c := range t.plan.Changes {
+	for _, c := range slices.Concat(t.plan.Changes, t.plan.left) {
 		f, err := t.fileChange(c)
 		if err != nil {
 			return e, err

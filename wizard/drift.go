@@ -40,7 +40,7 @@ func (w *Wizard) standingBy(h *History, err error) ([]standingFile, error) {
 	}
 	var out []standingFile
 	for _, t := range touchedSince(records, lastUninstall(records)) {
-		if t.givenBack() && t.last.After != "" {
+		if t.givenBack() && (t.last.After != "" || t.last.Before == "") {
 			continue
 		}
 		f := standingFile{path: t.first.Path, shared: t.shared, removed: t.last.After == ""}

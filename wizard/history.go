@@ -198,6 +198,9 @@ func (h *History) Diffs(ctx context.Context, r journal.Record) ([]FileDiff, erro
 	}
 	var out []FileDiff
 	for _, f := range r.Files {
+		if f.Before == "" && f.After == "" {
+			continue // the operator had removed it (Plan.left)
+		}
 		before, err := h.side(f.Before, f.SnapshotBefore, f.ModeBefore)
 		if err != nil {
 			return nil, fmt.Errorf("%s before record %d: %w", f.Path, r.Seq, err)

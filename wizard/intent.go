@@ -68,6 +68,10 @@ func intend(p *Plan) intention {
 			}
 		}
 	}
+	for i, c := range p.left {
+		e := at(c.event)
+		e.Files = append(e.Files, len(p.Changes)+i)
+	}
 	for e := range p.details {
 		at(e)
 	}

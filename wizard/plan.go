@@ -34,6 +34,9 @@ type Plan struct {
 	// runs. What it returns beside an error is taken back like all else.
 	live func(context.Context, func(Progress)) (liveChange, error)
 
+	// left are files of ours that the operator removed and that are his again by that: there
+	// is nothing to change, but a record says so.
+	left  []Change
 	vault *vault
 	// basis is setup.yaml as the session found it when it started.
 	basis   files.File

@@ -222,6 +222,7 @@ func (p *planner) restore(t touched, c Change) error {
 	gone := !now.Exists && t.last.After != ""
 	if gone && t.theirs {
 		p.notPutBack(path, t.drops())
+		p.plan.left = append(p.plan.left, Change{Path: path, event: c.event})
 		return nil
 	}
 	p.notPutBack(path, t.dropped)

@@ -202,6 +202,53 @@ func TestRollbackForgetsRepairedEdits(t *testing.T) {
 	}
 }
 
+// TestRemovedElsewhereIsTheirs: a file that the operator removed before the set-up moved away, or
+// went back, is no drift, and what he puts there later is his.
+func TestRemovedElsewhereIsTheirs(t *testing.T) {
+	for _, mine := range []string{"", "MINE=1\n"} {
+		for _, back := range []bool{false, true} {
+			h := newHost(t)
+			name, there, elsewhere := "a/.env", map[string]string{"dir": h.path("a")}, map[string]string{"dir": h.path("b")}
+			if back {
+				name, there, elsewhere = "other/openclaw.json", map[string]string{"openclaw-config": h.path("other/openclaw.json")}, nil
+			}
+			if mine != "" {
+				h.write(name, map[bool]string{false: mine, true: "{ channels: {} }\n"}[back])
+			}
+			_, first := h.mustInit(elsewhere)
+			h.mustInit(there)
+			must(t, os.Remove(h.path(name)))
+			if back {
+				h.rollback(first.Records[len(first.Records)-1])
+			} else {
+				h.mustInit(elsewhere)
+			}
+			later := map[bool]string{false: "MINE=2\n", true: "{ later: 1 }\n"}[back]
+			for _, want := range []string{"gone", later} {
+				if want != "gone" {
+					h.write(name, want)
+				}
+				r, err := h.Examine(t.Context(), doctor.Selection{Only: []string{"files-drift", "shared-files-drift"}})
+				must(t, err)
+				for _, r := range r.Results {
+					if r.Outcome != doctor.OK {
+						t.Errorf("%s, %q before: %s: %v", name, mine, want, r.Findings)
+					}
+				}
+				p, _ := h.mustInit(elsewhere)
+				if got := h.content(name); got != want || !p.Empty() {
+					t.Errorf("%s, %q before: %q, not %q", name, mine, got, want)
+				}
+			}
+			h.mustInit(map[string]string{"dir": h.path("c")})
+			h.uninstall(wizard.UninstallOptions{})
+			if got := h.content(name); got != later || h.content(name+".kept") != "gone" {
+				t.Errorf("%s, %q before: %q in the end, not %q", name, mine, got, later)
+			}
+		}
+	}
+}
+
 // TestRollbackBringsBack: a file of the set-up that somebody removed is there again after a
 // rollback to a record that knows it: that is what was asked for. It is called removed.
 func TestRollbackBringsBack(t *testing.T) {
