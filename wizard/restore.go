@@ -139,6 +139,9 @@ func touchedSince(records []journal.Record, at journal.Record) []touched {
 		}
 		for _, f := range r.Files {
 			i, known := index[f.Path]
+			if known && out[i].givenBack() && r.Event == journal.DriftRepaired && f.After == "" {
+				continue // doctor --fix took away what somebody put where a file of ours was
+			}
 			if !known {
 				i = len(out)
 				index[f.Path] = i

@@ -249,6 +249,33 @@ func TestRemovedElsewhereIsTheirs(t *testing.T) {
 	}
 }
 
+// TestTakenAwayStaysAway: what doctor --fix took away, from where a file of ours was that the
+// set-up took away itself, comes back by a rollback alone.
+func TestTakenAwayStaysAway(t *testing.T) {
+	h := newHost(t)
+	h.mustInit(map[string]string{"dir": h.path("a")})
+	_, moved := h.mustInit(map[string]string{"dir": h.path("b")})
+	h.write("a/.env", "MINE=1\n")
+	r, err := h.Examine(t.Context(), doctor.Selection{Only: []string{"files-drift"}})
+	must(t, err)
+	fix, err := h.NewFix(t.Context(), r, false)
+	must(t, err)
+	_, _, err = finish(t, fix)
+	must(t, err)
+	if p, _ := h.mustInit(map[string]string{"dir": h.path("b")}); !p.Empty() || h.content("a/.env") != "gone" {
+		t.Errorf("init: %v, %q", p.Changes, h.content("a/.env"))
+	}
+	h.rollback(moved.Records[len(moved.Records)-1])
+	if got := h.content("a/.env"); got != "MINE=1\n" {
+		t.Errorf("rolled back: %q", got)
+	}
+	must(t, os.Remove(h.path("a/.env")))
+	h.uninstall(wizard.UninstallOptions{})
+	if got := h.content("a/.env"); got != "gone" {
+		t.Errorf("at the end: %q", got)
+	}
+}
+
 // TestRollbackBringsBack: a file of the set-up that somebody removed is there again after a
 // rollback to a record that knows it: that is what was asked for. It is called removed.
 func TestRollbackBringsBack(t *testing.T) {
