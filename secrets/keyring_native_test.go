@@ -5,17 +5,16 @@ package secrets
 import (
 	"crypto/rand"
 	"errors"
-	"os"
 	"testing"
+
+	"github.com/clawsetup/clawsetup/wizard/parttest"
 )
 
 // TestNativeKeyring runs against the keyring of this account: Windows' Credential
-// Manager or the macOS keychain. It is asked for by hand and by the workflow of CI,
-// because the keyring is the developer's own.
+// Manager or the macOS keychain. It is asked for by hand and by the workflow of CI, by
+// CLAWSETUP_TEST_KEYRING=1, because the keyring is the developer's own.
 func TestNativeKeyring(t *testing.T) {
-	if os.Getenv("CLAWSETUP_TEST_KEYRING") != "1" {
-		t.Skip("set CLAWSETUP_TEST_KEYRING=1 to use the keyring of this account")
-	}
+	parttest.Need(t, "CLAWSETUP_TEST_KEYRING")
 	k := NewKeyring("test-" + rand.Text())
 	t.Run("contract", func(t *testing.T) { storeContract(t, k) })
 	t.Run("reachable and proved", func(t *testing.T) {

@@ -78,20 +78,9 @@ func TestFallenAnswer(t *testing.T) {
 	h := newHost(t)
 	h.mustInit(nil)
 	must(t, os.Remove(h.claude))
-	s := h.again()
-	for {
-		q, err := s.Next(context.Background())
-		must(t, err)
-		if q == nil {
-			t.Fatal("nothing was asked about Claude Code")
-		}
-		if q.ID == "claude" {
-			if !slices.ContainsFunc(q.Notes, func(n wizard.Note) bool { return n.ID == "answer-fell" && n.State == wizard.Failed }) {
-				t.Errorf("it is not said why: %+v", q.Notes)
-			}
-			return
-		}
-		must(t, s.Answer(context.Background(), q, wizard.Answer{Value: q.Default}))
+	q := h.until(h.again(), "claude")
+	if !slices.ContainsFunc(q.Notes, func(n wizard.Note) bool { return n.ID == "answer-fell" && n.State == wizard.Failed }) {
+		t.Errorf("it is not said why: %+v", q.Notes)
 	}
 }
 

@@ -45,19 +45,9 @@ func TestStoreSaidOnce(t *testing.T) {
 	delete(g.Values, "store")
 	s, err := h.NewInit(context.Background(), g)
 	must(t, err)
-	for {
-		q, err := s.Next(context.Background())
-		must(t, err)
-		if q == nil {
-			t.Fatal("the store was not asked about")
-		}
-		if q.ID == "store" {
-			if n := len(q.Notes); n != 1 || q.Notes[0].ID != "store-proved" {
-				t.Errorf("%+v", q.Notes)
-			}
-			return
-		}
-		must(t, s.Answer(context.Background(), q, wizard.Answer{Value: q.Default}))
+	q := h.until(s, "store")
+	if n := len(q.Notes); n != 1 || q.Notes[0].ID != "store-proved" {
+		t.Errorf("%+v", q.Notes)
 	}
 }
 
@@ -84,21 +74,10 @@ func TestClaudeNowhere(t *testing.T) {
 	g.CanAsk = true
 	s, err := h.NewInit(t.Context(), g)
 	must(t, err)
-	for {
-		q, err := s.Next(t.Context())
-		must(t, err)
-		if q == nil {
-			t.Fatal("it was not asked for")
-		}
-		err = s.Answer(t.Context(), q, wizard.Answer{Value: q.Default})
-		if q.ID != "claude" {
-			must(t, err)
-			continue
-		}
-		if got, _ := hint.Of(err); !errors.Is(err, claude.ErrNotInstalled) || got.ID != "claude-not-installed" {
-			t.Errorf("default %q: %v, %v", q.Default, err, got)
-		}
-		return
+	q := h.until(s, "claude")
+	err = s.Answer(t.Context(), q, wizard.Answer{Value: q.Default})
+	if got, _ := hint.Of(err); !errors.Is(err, claude.ErrNotInstalled) || got.ID != "claude-not-installed" {
+		t.Errorf("default %q: %v, %v", q.Default, err, got)
 	}
 }
 
@@ -118,20 +97,9 @@ func TestRefusedFlagIsAskedOnce(t *testing.T) {
 	g.CanAsk = true
 	s, err := h.NewInit(t.Context(), g)
 	must(t, err)
-	for {
-		q, err := s.Next(t.Context())
-		must(t, err)
-		if q == nil {
-			t.Fatal("it was not asked for")
-		}
-		if q.ID != "claude" {
-			must(t, s.Answer(t.Context(), q, wizard.Answer{Value: q.Default}))
-			continue
-		}
-		if looked != 1 || q.Default != h.claude || !strings.Contains(sprint(q.Notes), "it has no version") {
-			t.Errorf("looked %d times, default %q, %s", looked, q.Default, sprint(q.Notes))
-		}
-		return
+	q := h.until(s, "claude")
+	if looked != 1 || q.Default != h.claude || !strings.Contains(sprint(q.Notes), "it has no version") {
+		t.Errorf("looked %d times, default %q, %s", looked, q.Default, sprint(q.Notes))
 	}
 }
 
@@ -144,18 +112,8 @@ func TestRefusedImageIsOffered(t *testing.T) {
 	g.CanAsk = true
 	s, err := h.NewInit(t.Context(), g)
 	must(t, err)
-	for {
-		q, err := s.Next(t.Context())
-		must(t, err)
-		if q == nil {
-			t.Fatal("it was not asked for")
-		}
-		if q.ID == "image" {
-			if q.Default != h.image.Reference || !strings.Contains(sprint(q.Notes), "flag-fell") {
-				t.Errorf("default %q, %s", q.Default, sprint(q.Notes))
-			}
-			return
-		}
-		must(t, s.Answer(t.Context(), q, wizard.Answer{Value: q.Default}))
+	q := h.until(s, "image")
+	if q.Default != h.image.Reference || !strings.Contains(sprint(q.Notes), "flag-fell") {
+		t.Errorf("default %q, %s", q.Default, sprint(q.Notes))
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -328,21 +327,6 @@ func TestPlantedToken(t *testing.T) {
 	}
 }
 
-// TestNotesOfOpenFolder: loose secrets are not called fine.
-func TestNotesOfOpenFolder(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("Windows keeps no modes of folders")
-	}
-	h := newHost(t)
-	h.mustInit(nil)
-	must(t, os.Chmod(h.path("config/clawsetup/secrets"), 0o755))
-	p, err := h.run(h.keep(nil))
-	must(t, err)
-	if n := sprint(p.Notes); !strings.Contains(n, "secrets-folder-open") {
-		t.Fatalf("notes: %s", n)
-	}
-}
-
 // TestConfigFileGivesNoConsent: a file from elsewhere cannot consent to a private
 // address, nor name this host's paths.
 func TestConfigFileGivesNoConsent(t *testing.T) {
@@ -378,10 +362,7 @@ func TestFixJournalsNoCredential(t *testing.T) {
 	w := h.wizard(&files.Disk{})
 	report, err := w.Examine(t.Context(), doctor.Selection{Only: []string{"foreign-environment", "provider-base-url"}})
 	must(t, err)
-	fix, err := w.NewFix(t.Context(), report, false)
-	must(t, err)
-	plan, _, err := finish(t, fix)
-	must(t, err)
+	plan, _ := h.fix(report)
 	if len(plan.Changes) == 0 {
 		t.Fatal("nothing was put right")
 	}

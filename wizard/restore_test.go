@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -38,6 +37,24 @@ func (h *host) rollback(seq uint64) (*wizard.Plan, wizard.Result) {
 	p, r, err := finish(h.t, s)
 	must(h.t, err)
 	return p, r
+}
+
+// report is what doctor finds by these checks, or by all.
+func (h *host) report(checks ...string) *doctor.Report {
+	h.t.Helper()
+	r, err := h.Examine(h.t.Context(), doctor.Selection{Only: checks})
+	must(h.t, err)
+	return r
+}
+
+// fix puts right what doctor found.
+func (h *host) fix(r *doctor.Report) (*wizard.Plan, wizard.Result) {
+	h.t.Helper()
+	s, err := h.NewFix(h.t.Context(), r, false)
+	must(h.t, err)
+	p, done, err := finish(h.t, s)
+	must(h.t, err)
+	return p, done
 }
 
 // TestGivenBackIsTheirs: a file of the operator's that was given back when the set-up moved
@@ -228,9 +245,7 @@ func TestRemovedElsewhereIsTheirs(t *testing.T) {
 				if want != "gone" {
 					h.write(name, want)
 				}
-				r, err := h.Examine(t.Context(), doctor.Selection{Only: []string{"files-drift", "shared-files-drift"}})
-				must(t, err)
-				for _, r := range r.Results {
+				for _, r := range h.report("files-drift", "shared-files-drift").Results {
 					if r.Outcome != doctor.OK {
 						t.Errorf("%s, %q before: %s: %v", name, mine, want, r.Findings)
 					}
@@ -256,12 +271,7 @@ func TestTakenAwayStaysAway(t *testing.T) {
 	h.mustInit(map[string]string{"dir": h.path("a")})
 	_, moved := h.mustInit(map[string]string{"dir": h.path("b")})
 	h.write("a/.env", "MINE=1\n")
-	r, err := h.Examine(t.Context(), doctor.Selection{Only: []string{"files-drift"}})
-	must(t, err)
-	fix, err := h.NewFix(t.Context(), r, false)
-	must(t, err)
-	_, _, err = finish(t, fix)
-	must(t, err)
+	h.fix(h.report("files-drift"))
 	if p, _ := h.mustInit(map[string]string{"dir": h.path("b")}); !p.Empty() || h.content("a/.env") != "gone" {
 		t.Errorf("init: %v, %q", p.Changes, h.content("a/.env"))
 	}
@@ -357,54 +367,17 @@ func TestRollbackKeepsIgnoring(t *testing.T) {
 	}
 }
 
-// TestGitIgnoreOfAnEarlierLife: our lines that an uninstall left beside the keys of the journal
-// are nothing that the next one gives back.
-func TestGitIgnoreOfAnEarlierLife(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("no modes")
-	}
-	const name = "config/clawsetup/.gitignore"
-	for _, mine := range []string{"", "mine\n"} {
-		for _, more := range []string{"", "two\n"} {
-			h := newHost(t)
-			want := "gone"
-			if mine != "" {
-				h.write(name, mine)
-			}
-			if mine+more != "" {
-				want = mine + more
-			}
-			h.mustInit(nil)
-			h.uninstall(wizard.UninstallOptions{KeepJournal: true})
-			must(t, os.Chmod(h.path(name), 0o644))
-			h.mustInit(nil)
-			if more != "" {
-				h.write(name, h.content(name)+more)
-			}
-			h.uninstall(wizard.UninstallOptions{})
-			if got := h.content(name); got != want {
-				t.Errorf("%q and %q: %q", mine, more, got)
-			}
-		}
-	}
-}
-
 // TestGitIgnoreIsSharedWithThem: lines of the operator's own in a .gitignore are no drift, which
 // init would not take back; without our lines it is one, and what puts them there again leaves
 // his.
 func TestGitIgnoreIsSharedWithThem(t *testing.T) {
 	const name = "config/clawsetup/.gitignore"
-	drift := func(h *host) *doctor.Report {
-		r, err := h.Examine(t.Context(), doctor.Selection{Only: []string{"files-drift"}})
-		must(t, err)
-		return r
-	}
 	h := newHost(t)
 	h.write(name, "mine\n")
 	h.mustInit(nil)
 	ours := strings.TrimPrefix(h.content(name), "mine\n")
 	h.write(name, "mine\ntwo\n"+ours+"three\n")
-	if r := drift(h).Results[0]; r.Outcome != doctor.OK {
+	if r := h.report("files-drift").Results[0]; r.Outcome != doctor.OK {
 		t.Errorf("edited: %v", r.Findings)
 	}
 	s, err := h.NewInit(t.Context(), h.given(nil))
@@ -413,138 +386,8 @@ func TestGitIgnoreIsSharedWithThem(t *testing.T) {
 		t.Errorf("init: %s", notes)
 	}
 	h.write(name, "mine\ntwo\nthree\n")
-	fix, err := h.NewFix(t.Context(), drift(h), false)
-	must(t, err)
-	_, _, err = finish(t, fix)
-	must(t, err)
-	if got := h.content(name); got != "mine\ntwo\nthree\n"+ours || drift(h).Results[0].Outcome != doctor.OK {
+	h.fix(h.report("files-drift"))
+	if got := h.content(name); got != "mine\ntwo\nthree\n"+ours || h.report("files-drift").Results[0].Outcome != doctor.OK {
 		t.Errorf("put right: %q", got)
-	}
-}
-
-// TestModeAloneGivesNothingBack: a file whose content is what the operator had, and of which
-// init changed the mode, is ours: doctor and init tell when somebody edits it.
-func TestModeAloneGivesNothingBack(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("no modes")
-	}
-	first := newHost(t)
-	first.mustInit(nil)
-	h := newHost(t)
-	h.write("config/clawsetup/seccomp.json", first.content("config/clawsetup/seccomp.json"))
-	must(t, os.Chmod(h.path("config/clawsetup/seccomp.json"), 0o644))
-	h.mustInit(nil)
-	h.write("config/clawsetup/seccomp.json", `{"defaultAction":"SCMP_ACT_ALLOW"}`)
-	r, err := h.Examine(t.Context(), doctor.Selection{Only: []string{"files-drift"}})
-	must(t, err)
-	if got := r.Results[0]; got.Outcome != doctor.Found || len(got.Findings) != 1 || got.Findings[0].Where.Path != h.path("config/clawsetup/seccomp.json") {
-		t.Errorf("doctor: %v %v", got.Outcome, got.Findings)
-	}
-	s, err := h.NewInit(t.Context(), h.given(nil))
-	must(t, err)
-	if got := sprint(s.Preflight(t.Context())); !strings.Contains(got, "setup-drift") {
-		t.Errorf("init: %s", got)
-	}
-}
-
-// TestTakenAgainIsOurs: nor does the file whose mode is all that changes when it is taken again,
-// after it was given back.
-func TestTakenAgainIsOurs(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("no modes")
-	}
-	first := newHost(t)
-	first.mustInit(nil)
-	h := newHost(t)
-	h.write("stack/seccomp.json", first.content("config/clawsetup/seccomp.json"))
-	must(t, os.Chmod(h.path("stack"), 0o700))
-	must(t, os.Chmod(h.path("stack/seccomp.json"), 0o644))
-	for _, dir := range []string{"stack", "config/clawsetup", "stack"} {
-		h.mustInit(map[string]string{"dir": h.path(dir)})
-	}
-	h.write("stack/seccomp.json", `{"defaultAction":"SCMP_ACT_ALLOW"}`)
-	r, err := h.Examine(t.Context(), doctor.Selection{Only: []string{"files-drift"}})
-	must(t, err)
-	if got := r.Results[0]; got.Outcome != doctor.Found || len(got.Findings) != 1 || got.Findings[0].Where.Path != h.path("stack/seccomp.json") {
-		t.Errorf("doctor: %v %v", got.Outcome, got.Findings)
-	}
-}
-
-// TestClosedIsTheirs: a file of the operator's that doctor --fix closed stays his: what he
-// writes into it is no drift, and init and an uninstall leave it closed. A rollback takes the
-// mode back, and that alone.
-func TestClosedIsTheirs(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("no modes")
-	}
-	for _, back := range []bool{false, true} {
-		h := newHost(t)
-		_, first := h.mustInit(nil)
-		path := h.path(".claude/settings.json")
-		h.write(".claude/settings.json", "{}\n")
-		must(t, os.Chmod(path, 0o664))
-		report, err := h.Examine(t.Context(), doctor.Selection{})
-		must(t, err)
-		fix, err := h.NewFix(t.Context(), report, false)
-		must(t, err)
-		_, _, err = finish(t, fix)
-		must(t, err)
-		h.write(".claude/settings.json", "{ }\n")
-		mode := func() os.FileMode {
-			st, err := os.Stat(path)
-			must(t, err)
-			return st.Mode().Perm()
-		}
-		if p, _ := h.mustInit(nil); !p.Empty() || mode() != 0o600 {
-			t.Errorf("init: %v, mode %v", p.Changes, mode())
-		}
-		r, err := h.Examine(t.Context(), doctor.Selection{Only: []string{"files-drift"}})
-		must(t, err)
-		if r.Results[0].Outcome == doctor.Found {
-			t.Errorf("doctor: %v", r.Results[0].Findings)
-		}
-		want := os.FileMode(0o600)
-		if back {
-			want = 0o664
-			if p, _ := h.rollback(first.Records[len(first.Records)-1]); len(p.Changes) != 1 || mode() != want {
-				t.Errorf("rollback: %v, mode %v", p.Changes, mode())
-			}
-			if p, _ := h.mustInit(nil); !p.Empty() {
-				t.Errorf("init after it: %v", p.Changes)
-			}
-		}
-		h.uninstall(wizard.UninstallOptions{})
-		if got := h.content(".claude/settings.json"); got != "{ }\n" || mode() != want || h.content(".claude/settings.json.kept") != "gone" {
-			t.Errorf("at the end: %q, mode %v", got, mode())
-		}
-	}
-}
-
-// TestClosedAndReplaced: what the operator put in the place of a file that doctor --fix closed
-// keeps no rollback from the rest.
-func TestClosedAndReplaced(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("no modes")
-	}
-	h := newHost(t)
-	_, first := h.mustInit(nil)
-	path := h.path(".claude/settings.json")
-	h.write(".claude/settings.json", "{}\n")
-	must(t, os.Chmod(path, 0o664))
-	report, err := h.Examine(t.Context(), doctor.Selection{Only: []string{"claude-settings-private"}})
-	must(t, err)
-	fix, err := h.NewFix(t.Context(), report, false)
-	must(t, err)
-	_, _, err = finish(t, fix)
-	must(t, err)
-	h.mustInit(map[string]string{"port": freePort(t)})
-	must(t, os.Rename(path, h.path("dotfiles.json")))
-	must(t, os.Symlink(h.path("dotfiles.json"), path))
-	p, r := h.rollback(first.Records[len(first.Records)-1])
-	if len(p.Changes) == 0 || !strings.Contains(sprint(r.Notes), "undo-left") || strings.Contains(sprint(p.Changes), path) {
-		t.Errorf("%v %v", p.Changes, r.Notes)
-	}
-	if st, err := os.Stat(h.path("dotfiles.json")); err != nil || st.Mode().Perm() != 0o600 {
-		t.Errorf("the operator's file: %v %v", st.Mode(), err)
 	}
 }

@@ -148,6 +148,22 @@ func finish(t *testing.T, s wizard.Session) (*wizard.Plan, wizard.Result, error)
 	return p, r, err
 }
 
+// until answers with the defaults up to the question of that id.
+func (h *host) until(s *wizard.InitSession, id string) *wizard.Question {
+	h.t.Helper()
+	for {
+		q, err := s.Next(h.t.Context())
+		must(h.t, err)
+		if q == nil {
+			h.t.Fatalf("%s is not asked", id)
+		}
+		if q.ID == id {
+			return q
+		}
+		must(h.t, s.Answer(h.t.Context(), q, wizard.Answer{Value: q.Default}))
+	}
+}
+
 func (h *host) init(values map[string]string) (*wizard.Plan, wizard.Result, error) {
 	h.t.Helper()
 	s, err := h.NewInit(context.Background(), h.given(values))

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -76,42 +75,6 @@ func TestBrokenDockerConfig(t *testing.T) {
 	if !strings.Contains(err.Error(), file+".podman") {
 		t.Fatal(err)
 	}
-}
-
-func TestCredentialHelper(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("the helper of this test is a shell script; the code under test does not differ by system")
-	}
-	r := start(t)
-	p := push(t, r, imagetest.ProxyOptions{})
-	r.RequireLogin("anna", "from the helper")
-	res := resolver(t)
-	res.Keychain = nil
-	dockerConfig(t, fmt.Sprintf(`{"credHelpers":{%q:"clawtest"}}`, r.Host()))
-	_, err := res.Resolve(t.Context(), p.Reference)
-	wantHint(t, err, "image-credential-helper")
-
-	helper(t, `echo '{"ServerURL":"x","Username":"anna","Secret":"from the helper"}'`)
-	if _, err := res.Resolve(t.Context(), p.Reference); err != nil {
-		t.Fatal(err)
-	}
-	helper(t, `echo canary-secret; exit 1`)
-	_, err = res.Resolve(t.Context(), p.Reference)
-	wantHint(t, err, "image-credential-helper")
-	if s := fmt.Sprintf("%+v %#v", err, err); strings.Contains(s, "canary") {
-		t.Fatalf("the helper's output is in %s", s)
-	}
-}
-
-// helper puts docker-credential-clawtest first on the PATH.
-func helper(t *testing.T, script string) {
-	t.Helper()
-	dir := t.TempDir()
-	body := "#!/bin/sh\ncat >/dev/null\n" + script + "\n"
-	if err := os.WriteFile(filepath.Join(dir, "docker-credential-clawtest"), []byte(body), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 }
 
 // TestHangingKeychain checks that a helper that never answers costs no more than the context allows.
