@@ -59,14 +59,10 @@ func (w *Wizard) present() (*Setup, files.File, error) {
 	return s, f, nil
 }
 
-func (w *Wizard) missingSetup() error {
-	return hint.Say(fmt.Errorf("%w: %s is missing", ErrNoSetup, w.Paths.SetupFile()), "no-setup", w.Paths.SetupFile())
-}
-
 // noSetup is ErrNoSetup with what can be done. An uninstall that was killed after its
 // transaction leaves a journal without a set-up, and containers that run with the key.
 func (w *Wizard) noSetup() error {
-	err := w.missingSetup()
+	err := hint.Say(fmt.Errorf("%w: %s is missing", ErrNoSetup, w.Paths.SetupFile()), "no-setup", w.Paths.SetupFile())
 	_, missing := os.Lstat(w.remainsFile())
 	if there, unread := journal.Exists(w.Disk, w.Paths.State); missing == nil || there && unread == nil {
 		return hint.With(err, "setup-left", w.Paths.State)

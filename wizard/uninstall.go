@@ -183,7 +183,7 @@ func (s *UninstallSession) withoutJournal(ctx context.Context) error {
 	if err := journal.Missing(ctx, s.w.Disk, s.w.Paths.State, anchor); err != nil {
 		return unknown(err)
 	}
-	return s.w.missingSetup() // there is nothing to do about it
+	return s.w.noSetup()
 }
 
 // read learns what the journal knows, and remembers the secrets before they go.
